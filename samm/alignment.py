@@ -1,0 +1,153 @@
+"""Spatial alignment: SAMM's level networks, the warp, and Algorithm 1 (paper, Algorithm 1).
+
+At each of four resolutions SAMM compares encoder features f of the photo with generator features g and
+predicts a flow and a mask. The flow warps g onto the photo's geometry where the mask is high. Flow and mask
+come from one head.
+
+Where the paper's text and the authors' code differ, or both could be better, we do this: zero flow is
+exactly the identity, nothing is normalized after the head, each flow step is clipped, and levels are merged
+only once, in `gathering`.
+
+Shapes: N batch, C channels, h hidden width, r level resolution. Flows are (N, 2, r, r), order (x, y), in
+normalized coordinates (2 = full width); masks are (N, 1, r, r) in 0…1, 1 keeps the photo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from samm.generators import Adapt
+from samm.masking import update_mask
+
+__all__ = ["FLOW_LIMIT", "SAMM", "Level", "aligner", "replay", "warp", "warp_masked"]
+
+FLOW_LIMIT = 0.08  # s in Algorithm 1: ±0.04·r pixels per axis
+HIDDEN = {32: 96, 64: 64, 128: 48, 256: 32}
+
+
+def warp(feature: Tensor, flow: Tensor) -> Tensor:
+    """Sample feature (N, C, r, r) bilinearly at the identity grid plus flow (N, 2, r, r): GS(g, Δ).
+
+    Corners are aligned in grid and sampling, borders are replicated: zero flow returns the feature itself.
+    """
+    height, width = feature.shape[2:]
+    ys = torch.linspace(-1, 1, height, device=feature.device)
+    xs = torch.linspace(-1, 1, width, device=feature.device)
+    identity = torch.stack(torch.meshgrid(xs, ys, indexing="xy"), -1)  # (r, r, 2)
+    grid = identity + flow.float().permute(0, 2, 3, 1)
+    return F.grid_sample(feature.float(), grid, mode="bilinear", padding_mode="border", align_corners=True)
+
+
+def warp_masked(feature: Tensor, flow: Tensor, mask: Tensor) -> Tensor:
+    """Warp where the mask is high and leave the feature alone where it is 0: GS(g, Δ)·M + g·(1 − M)."""
+    return (warp(feature, flow) * mask + feature * (1 - mask)).to(feature.dtype)
+
+
+class Res(nn.Module):
+    """Residual block of a level network."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.a = nn.Conv2d(channels, channels, 3, padding=1)
+        self.b = nn.Conv2d(channels, channels, 3, padding=1)
+        self.n = nn.GroupNorm(max(channels // 16, 1), channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Keep the shape (N, h, r, r)."""
+        return x + self.b(F.leaky_relu(self.a(F.leaky_relu(self.n(x), 0.2)), 0.2))
+
+
+class Level(nn.Module):
+    """SAMM at one resolution: the difference of f and g gives a flow step and a mask proposal."""
+
+    def __init__(self, f_channels: int, g_channels: int, hidden: int):
+        super().__init__()
+        self.f = nn.Conv2d(f_channels, hidden, 1)
+        self.g = nn.Conv2d(g_channels, hidden, 1)
+        self.body = nn.Sequential(
+            nn.Conv2d(2 * hidden, hidden, 3, padding=1), Res(hidden), Res(hidden), nn.LeakyReLU(0.2)
+        )
+        self.out = nn.Conv2d(hidden, 3, 3, padding=1)
+        nn.init.zeros_(self.out.weight)  # start with zero flow and a mask of sigmoid(-1) = 0.27
+        with torch.no_grad():
+            self.out.bias.copy_(torch.tensor([0.0, 0.0, -1.0]))
+
+    def forward(self, f: Tensor, g: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
+        """Run Algorithm 1 for encoder feature f and generator feature g; return flow Δ and mask M.
+
+        `warp_masked(g, Δ, M)` is the aligned feature that takes g's place in the generator.
+        """
+        f_code = F.instance_norm(self.f(f).float())
+        flow = torch.zeros(len(g), 2, *g.shape[2:], device=g.device)
+        aligned, mask = g, None
+        for _ in range(iterations):
+            g_code = F.instance_norm(self.g(aligned).float())
+            step, proposal = self._head(torch.cat([f_code - g_code, f_code], 1))
+            flow = (flow + step).clamp(-FLOW_LIMIT, FLOW_LIMIT)
+            mask = proposal if mask is None else update_mask(mask, proposal)
+            aligned = warp_masked(g, flow, mask)  # always the original g, so bilinear blur does not add up
+        return flow, mask
+
+    def _head(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        out = self.out(self.body(codes)).float()
+        return FLOW_LIMIT * torch.tanh(out[:, :2]), torch.sigmoid(out[:, 2:])
+
+
+class SAMM(nn.Module):
+    """The four level networks, keyed by resolution; 1.04 M parameters at the default widths."""
+
+    def __init__(
+        self, f_channels: Mapping[int, int], g_channels: Mapping[int, int], hidden: Mapping[int, int] = HIDDEN
+    ):
+        super().__init__()
+        self.levels = nn.ModuleDict(
+            {str(r): Level(f_channels[r], g_channels[r], width) for r, width in hidden.items()}
+        )
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """The resolutions at which SAMM works, coarsest first."""
+        return tuple(int(r) for r in self.levels)
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Flows and masks by resolution, coarsest first; filled while the generator runs."""
+
+    flows: dict[int, Tensor]
+    masks: dict[int, Tensor]
+
+
+def aligner(samm: SAMM, features: Mapping[int, Tensor], iterations: int) -> tuple[Adapt, Alignment]:
+    """Let SAMM align a generator's features to a photo's `features` while it draws.
+
+    Returns:
+        The callback for `Generator.synthesize`, and the `Alignment` that it fills level by level.
+    """
+    alignment = Alignment({}, {})
+
+    def adapt(resolution: int, g: Tensor) -> Tensor:
+        if resolution not in samm.resolutions:
+            return g
+        flow, mask = samm.levels[str(resolution)](features[resolution], g, iterations)
+        alignment.flows[resolution], alignment.masks[resolution] = flow, mask
+        return warp_masked(g, flow, mask)
+
+    return adapt, alignment
+
+
+def replay(alignment: Alignment) -> Adapt:
+    """Apply stored flows and masks instead of predicting them, so an empty edit repeats the inversion."""
+
+    def adapt(resolution: int, g: Tensor) -> Tensor:
+        if resolution not in alignment.flows:
+            return g
+        flow, mask = alignment.flows[resolution].to(g.device), alignment.masks[resolution].to(g.device)
+        return warp_masked(g, flow, mask)
+
+    return adapt

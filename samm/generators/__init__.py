@@ -1,0 +1,36 @@
+"""Generators: what the rest of the program asks of one.
+
+Shapes: N batch, L style rows, C channels, H W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from torch import Tensor
+
+__all__ = ["Adapt", "Generator"]
+
+# Called once per block with (resolution r, feature (N, C, r, r)) after the block's first styled convolution;
+# what it returns takes the feature's place. SAMM enters here, and features are read here.
+Adapt = Callable[[int, Tensor], Tensor]
+
+
+class Generator(Protocol):
+    """A frozen face generator over W+."""
+
+    num_layers: int  # L, the rows of w_plus
+    resolution: int  # edge of the finished picture in pixels
+    w_mean: Tensor  # (512,), the mean of W
+
+    def mapping(self, z: Tensor) -> Tensor:
+        """Map (N, 512) Gaussian noise to w (N, 512)."""
+        ...
+
+    def synthesize(self, w_plus: Tensor, adapt: Adapt | None = None, size: int | None = None) -> Tensor:
+        """Draw w_plus (N, L, 512) as (N, 3, size, size), about -1…1 and not clamped.
+
+        `size` is the full resolution if None; below it, the picture is the area-averaged full one.
+        """
+        ...
