@@ -1,0 +1,20 @@
+"""Out-of-domain GAN inversion with SAMM: photo → crop → inversion → edit → paste back."""
+
+from samm.errors import OptionError, PhotoError, UserError, WeightsError
+from samm.inversion import Inversion, Options, invert, refine
+from samm.models import Model, load, load_descriptor, load_detector
+
+__all__ = [
+    "Inversion",
+    "Model",
+    "OptionError",
+    "Options",
+    "PhotoError",
+    "UserError",
+    "WeightsError",
+    "invert",
+    "load",
+    "load_descriptor",
+    "load_detector",
+    "refine",
+]

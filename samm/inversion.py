@@ -1,0 +1,235 @@
+"""Inversion: crop → encode → align and mask → gather → blend, and the value that results.
+
+`invert` does all that depends on the photo; edits take its `Inversion` and the model, nothing else. `refine`
+improves an `Inversion` by optimizing its code (§6.4); the first picture can be shown while it works.
+
+Shapes: N batch (1 here), L style rows, r level resolution, H W pixels. Masks: 1 keeps the photo's pixel.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from samm.alignment import aligner
+from samm.blending import blend, final_mask
+from samm.encoders import Code
+from samm.errors import OptionError
+from samm.gathering import gather
+from samm.metrics import psnr, ssim
+from samm.models import Model
+from samm.ops import area_resize
+from samm.photo import to_pm1, to_u8
+from samm.refinement import refine_steps
+
+__all__ = ["Inversion", "Options", "Progress", "invert", "refine"]
+
+# Called with (stage, done, total). Its answer True asks a refinement to stop with the best it has.
+Progress = Callable[[str, int, int], bool | None]
+
+_LIMITS = {"encoder_steps": (1, 10), "iterations": (1, 5), "mask_strength": (0, 2), "refine_steps": (0, 500)}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person may choose about an inversion.
+
+    Attributes:
+        encoder_steps: passes of the encoder, 1…10.
+        iterations: N of Algorithm 1, 1…5.
+        mask_strength: 0 = generator only, 1 = as predicted, up to 2 = keep more of the photo.
+        refine_steps: optimization steps on w_plus, 0…500; 0 is the fast inversion.
+
+    Raises:
+        OptionError: a value outside its range.
+    """
+
+    encoder_steps: int = 2
+    iterations: int = 2
+    mask_strength: float = 1.0
+    refine_steps: int = 0
+
+    def __post_init__(self):
+        """Check the ranges."""
+        for name, (low, high) in _LIMITS.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                label = name.replace("_", " ")
+                raise OptionError(f"The option {label} is {value}; choose a value from {low} to {high}.")
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """All that is known of one cropped photo; plain CPU data that can be pickled.
+
+    Attributes:
+        preset: the model that made it.
+        options: the choices it was made with.
+        w_plus: (1, L, 512) float32.
+        flows: by resolution, (1, 2, r, r) float32, normalized coordinates, order (x, y).
+        masks: by resolution, (1, 1, r, r) float32 in 0…1, coarsest first.
+        crop: the photo's crop, uint8 (H, H, 3).
+        generated: the generator's picture of w_plus alone.
+        aligned: the generator's picture with aligned features, before blending: x̂_in.
+        blended: the result x̂ of equation 4.
+        seconds: by stage.
+        refined: optimization steps that were taken.
+    """
+
+    preset: str
+    options: Options
+    w_plus: Tensor
+    flows: Mapping[int, Tensor]
+    masks: Mapping[int, Tensor]
+    crop: np.ndarray = field(repr=False)
+    generated: np.ndarray = field(repr=False)
+    aligned: np.ndarray = field(repr=False)
+    blended: np.ndarray = field(repr=False)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    refined: int = 0
+
+    @cached_property
+    def gathered(self) -> Tensor:
+        """The gathered mask as predicted, (1, 1, H, H) float32 in 0…1."""
+        return gather(self.masks.values(), len(self.crop))
+
+    @property
+    def keep_photo(self) -> Tensor:
+        """The mask that `blended` was made with: the gathered one at the chosen strength."""
+        return final_mask(self.gathered, self.options.mask_strength)
+
+    @cached_property
+    def report(self) -> dict[str, Any]:
+        """Figures as plain values: PSNR and SSIM of each picture against the crop, shares kept, seconds."""
+        pictures = {"generated": self.generated, "aligned": self.aligned, "blended": self.blended}
+        kept = {str(r): float(mask.mean()) for r, mask in self.masks.items()}
+        return {
+            "preset": self.preset,
+            "options": asdict(self.options),
+            "refined": self.refined,
+            "psnr": {name: psnr(self.crop, picture) for name, picture in pictures.items()},
+            "ssim": {name: ssim(self.crop, picture) for name, picture in pictures.items()},
+            "kept": {**kept, "gathered": float(self.keep_photo.mean())},
+            "seconds": dict(self.seconds),
+        }
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the gathered mask: the level masks give it again."""
+        return {name: value for name, value in self.__dict__.items() if name != "gathered"}
+
+
+@torch.inference_mode()
+def invert(
+    crop_u8: np.ndarray, model: Model, options: Options | None = None, progress: Progress | None = None
+) -> Inversion:
+    """Invert a cropped photo.
+
+    Args:
+        crop_u8: uint8 (H, H, 3) with H = model.resolution, cropped as the model's generator was trained on.
+        model: from `samm.load`.
+        options: choices; the defaults are the fast inversion.
+        progress: told of each stage.
+
+    Raises:
+        ValueError: the crop has another size.
+    """
+    options = options or Options()
+    size = model.resolution
+    if crop_u8.shape != (size, size, 3):
+        raise ValueError(f"the crop must be ({size}, {size}, 3), got {crop_u8.shape}")
+    clock = _Clock(progress)
+    photo_pm1 = to_pm1(crop_u8).to(model.device)
+    with clock.stage("Encoding"), model.autocast():
+        code = model.encoder.encode(_encoder_view(photo_pm1, model), model.generator, options.encoder_steps)
+    fast = _align_and_blend(code, crop_u8, photo_pm1, model, replace(options, refine_steps=0), clock)
+    return refine(fast, model, options.refine_steps, progress) if options.refine_steps else fast
+
+
+def refine(inversion: Inversion, model: Model, steps: int, progress: Progress | None = None) -> Inversion:
+    """Improve an inversion's code by up to `steps` optimization steps, then align, mask and blend again.
+
+    `progress` is told of every step; when it answers True the search ends with the best code so far.
+    """
+    options = replace(inversion.options, refine_steps=steps)
+    clock = _Clock(progress)
+    photo_pm1 = to_pm1(inversion.crop).to(model.device)
+    view = _encoder_view(photo_pm1, model)
+    w_plus = inversion.w_plus.to(model.device)
+    keep_photo = area_resize(inversion.gathered, view.shape[-1]).to(model.device)
+    with clock.stage("Refining", steps) as tick, torch.inference_mode(False):
+        # Tensors made under inference mode cannot enter a gradient; clones made outside can.
+        search = refine_steps(
+            view.clone(), keep_photo.clone(), model.generator, model.perceptual, w_plus.clone(), steps
+        )
+        taken = 0
+        for taken, w_plus in enumerate(search, 1):  # noqa: B007 - the last pair is the result
+            if tick(taken):
+                break
+    with torch.inference_mode(), clock.stage("Encoding"), model.autocast():
+        code = Code(w_plus, model.encoder.features(view, model.generator, w_plus))
+    with torch.inference_mode():
+        refined = _align_and_blend(code, inversion.crop, photo_pm1, model, options, clock)
+    return replace(refined, refined=inversion.refined + taken)
+
+
+def _align_and_blend(
+    code: Code, crop_u8: np.ndarray, photo_pm1: Tensor, model: Model, options: Options, clock: _Clock
+) -> Inversion:
+    """Draw the code without and with SAMM, gather the masks, blend, and report."""
+    w_plus = code.w_plus.float()
+    with clock.stage("Drawing"), model.autocast():
+        generated = model.generator.synthesize(w_plus).float()
+    levels = model.samm.resolutions
+    with clock.stage("Aligning features", len(levels)) as tick, model.autocast():
+        adapt, alignment = aligner(model.samm, code.features, options.iterations)
+
+        def adapt_and_tell(resolution: int, feature: Tensor) -> Tensor:
+            feature = adapt(resolution, feature)
+            if resolution in levels:
+                tick(levels.index(resolution) + 1)
+            return feature
+
+        aligned = model.generator.synthesize(w_plus, adapt_and_tell).float()
+    with clock.stage("Gathering masks"):
+        gathered = gather(alignment.masks.values(), model.resolution)
+    with clock.stage("Blending"):
+        blended = blend(photo_pm1, aligned.clamp(-1, 1), final_mask(gathered, options.mask_strength))
+        pictures = {"generated": to_u8(generated), "aligned": to_u8(aligned), "blended": to_u8(blended)}
+    return Inversion(
+        preset=model.preset,
+        options=options,
+        w_plus=w_plus.cpu(),
+        flows={r: flow.cpu() for r, flow in alignment.flows.items()},
+        masks={r: mask.cpu() for r, mask in alignment.masks.items()},
+        crop=crop_u8,
+        **pictures,
+        seconds=clock.seconds,
+    )
+
+
+def _encoder_view(photo_pm1: Tensor, model: Model) -> Tensor:
+    return area_resize(photo_pm1, model.encoder.input_size)
+
+
+class _Clock:
+    """Tell a listener of each stage and keep the seconds it took."""
+
+    def __init__(self, progress: Progress | None):
+        self._tell = progress or (lambda stage, done, total: None)
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str, total: int = 1) -> Iterator[Callable[[int], bool | None]]:
+        """Time a stage of `total` steps; yields a function to call with the number of steps done."""
+        self._tell(name, 0, total)
+        start = time.perf_counter()
+        yield lambda done: self._tell(name, done, total)
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start

@@ -1,0 +1,100 @@
+"""Refinement: optimize w_plus for one photo, between encoder and SAMM.
+
+An encoder's code is a start; Adam through the frozen generator brings the likeness. The photo is composited
+into the render with the mask of the first pass, so nothing is spent on hats and backdrops that the photo
+supplies.
+
+Shapes: N batch (1 here), L style rows, H W pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from samm.blending import blend
+from samm.generators import Generator
+from samm.perceptual import STLPIPS
+
+__all__ = ["RefineConfig", "refine_steps"]
+
+
+@dataclass(frozen=True)
+class RefineConfig:
+    """Weights and schedule of the optimization; see the module's docstring for where they come from."""
+
+    size: int = 256  # the picture is compared at this edge
+    lr: float = 0.03
+    betas: tuple[float, float] = (0.9, 0.95)
+    warm_up: int = 8  # steps
+    perceptual: float = 0.7
+    pull_start: float = 0.02  # toward the encoder's code
+    pull_common: float = 0.05  # of all rows toward one w: keeps the code editable
+    patience: int = 15  # steps without a gain of 0.2 % end the search
+
+
+def refine_steps(
+    photo_pm1: Tensor,
+    keep_photo: Tensor,
+    generator: Generator,
+    perceptual: STLPIPS,
+    w_start: Tensor,
+    steps: int,
+    config: RefineConfig | None = None,
+) -> Iterator[Tensor]:
+    """Improve w_start (1, L, 512) step by step; stop iterating at any time and keep the last value.
+
+    Args:
+        photo_pm1: (1, 3, size, size) in -1…1.
+        keep_photo: (1, 1, size, size) in 0…1, the gathered mask of the first pass.
+        generator: frozen.
+        perceptual: frozen.
+        w_start: the encoder's code.
+        steps: at most this many; ends early when nothing is gained any more.
+        config: weights and schedule.
+
+    Yields:
+        The best w_plus so far, once a step.
+    """
+    config = config or RefineConfig()
+    with torch.no_grad():
+        target = perceptual.features(photo_pm1)
+    w_plus = w_start.detach().clone().requires_grad_()
+    optimizer = torch.optim.Adam([w_plus], lr=config.lr, betas=config.betas)
+
+    def objective() -> Tensor:
+        render = generator.synthesize(w_plus, size=config.size).float()
+        picture = blend(photo_pm1, render, keep_photo)
+        return (
+            F.mse_loss(picture, photo_pm1)
+            + config.perceptual * perceptual.distance(target, perceptual.features(picture)).mean()
+            + config.pull_start * (w_plus - w_start).square().mean()
+            + config.pull_common * (w_plus - w_plus.mean(1, keepdim=True)).square().mean()
+        )
+
+    best, best_loss, waited = w_start, math.inf, 0
+    for step in range(steps + 1):  # the extra round only judges the last step
+        with torch.enable_grad():
+            loss = objective()
+        waited = 0 if loss.item() < 0.998 * best_loss else waited + 1
+        if loss.item() < best_loss:
+            best, best_loss = w_plus.detach().clone(), loss.item()
+        if step:
+            yield best
+        if step == steps or waited > config.patience:
+            return
+        optimizer.param_groups[0]["lr"] = config.lr * _schedule(step, steps, config.warm_up)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def _schedule(step: int, steps: int, warm_up: int) -> float:
+    """Rise linearly over `warm_up` steps, then fall on a cosine to a tenth."""
+    cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
+    return min(1.0, (step + 1) / warm_up) * (0.1 + 0.9 * cosine)
