@@ -33,14 +33,18 @@ HIDDEN = {32: 96, 64: 64, 128: 48, 256: 32}
 def warp(feature: Tensor, flow: Tensor) -> Tensor:
     """Sample feature (N, C, r, r) bilinearly at the identity grid plus flow (N, 2, r, r): GS(g, Δ).
 
-    Corners are aligned in grid and sampling, borders are replicated: zero flow returns the feature itself.
+    A flow of 2 is the way from the first to the last pixel (aligned corners); borders are replicated.
     """
+    # Sampled by pixel centers, (2j + 1) / r - 1, which float32 holds exactly for powers of two: with aligned
+    # corners the identity grid is rounded, and zero flow would not be exactly the identity.
     height, width = feature.shape[2:]
-    ys = torch.linspace(-1, 1, height, device=feature.device)
-    xs = torch.linspace(-1, 1, width, device=feature.device)
-    identity = torch.stack(torch.meshgrid(xs, ys, indexing="xy"), -1)  # (r, r, 2)
-    grid = identity + flow.float().permute(0, 2, 3, 1)
-    return F.grid_sample(feature.float(), grid, mode="bilinear", padding_mode="border", align_corners=True)
+    ys = (2 * torch.arange(height, device=feature.device) + 1) / height - 1
+    xs = (2 * torch.arange(width, device=feature.device) + 1) / width - 1
+    x_step, y_step = flow.float().unbind(1)  # (N, r, r)
+    x = xs + x_step * ((width - 1) / width)
+    y = ys[:, None] + y_step * ((height - 1) / height)
+    grid = torch.stack([x, y], -1)  # (N, r, r, 2)
+    return F.grid_sample(feature.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def warp_masked(feature: Tensor, flow: Tensor, mask: Tensor) -> Tensor:

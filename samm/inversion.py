@@ -30,7 +30,7 @@ from samm.ops import area_resize
 from samm.photo import to_pm1, to_u8
 from samm.refinement import refine_steps
 
-__all__ = ["Inversion", "Options", "Progress", "invert", "refine"]
+__all__ = ["Inversion", "Options", "Progress", "invert", "redose", "refine"]
 
 # Called with (stage, done, total). Its answer True asks a refinement to stop with the best it has.
 Progress = Callable[[str, int, int], bool | None]
@@ -180,6 +180,24 @@ def refine(inversion: Inversion, model: Model, steps: int, progress: Progress | 
     return replace(refined, refined=inversion.refined + taken)
 
 
+def redose(inversion: Inversion, mask_strength: float) -> Inversion:
+    """Blend an inversion anew at another mask strength, 0…2; nothing is drawn.
+
+    Raises:
+        OptionError: the strength is outside its range.
+    """
+    options = replace(inversion.options, mask_strength=mask_strength)
+    keep_photo = final_mask(inversion.gathered, mask_strength)
+    return replace(
+        inversion, options=options, blended=_blend_u8(inversion.crop, inversion.aligned, keep_photo)
+    )
+
+
+def _blend_u8(crop_u8: np.ndarray, aligned_u8: np.ndarray, keep_photo: Tensor) -> np.ndarray:
+    """Blend stored pictures, so that blending later gives the same bytes as blending at once."""
+    return to_u8(blend(to_pm1(crop_u8), to_pm1(aligned_u8), keep_photo))
+
+
 def _align_and_blend(
     code: Code, crop_u8: np.ndarray, photo_pm1: Tensor, model: Model, options: Options, clock: _Clock
 ) -> Inversion:
@@ -201,8 +219,8 @@ def _align_and_blend(
     with clock.stage("Gathering masks"):
         gathered = gather(alignment.masks.values(), model.resolution)
     with clock.stage("Blending"):
-        blended = blend(photo_pm1, aligned.clamp(-1, 1), final_mask(gathered, options.mask_strength))
-        pictures = {"generated": to_u8(generated), "aligned": to_u8(aligned), "blended": to_u8(blended)}
+        aligned_u8 = to_u8(aligned)
+        blended_u8 = _blend_u8(crop_u8, aligned_u8, final_mask(gathered.cpu(), options.mask_strength))
     return Inversion(
         preset=model.preset,
         options=options,
@@ -210,7 +228,9 @@ def _align_and_blend(
         flows={r: flow.cpu() for r, flow in alignment.flows.items()},
         masks={r: mask.cpu() for r, mask in alignment.masks.items()},
         crop=crop_u8,
-        **pictures,
+        generated=to_u8(generated),
+        aligned=aligned_u8,
+        blended=blended_u8,
         seconds=clock.seconds,
     )
 

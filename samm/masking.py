@@ -1,4 +1,4 @@
-"""Masks: how one is updated, what training asks of it, and how a visitor doses and paints it (equations 6 and 7).
+"""Masks: how one is updated, dosed and painted, and what training asks of it (equations 6 and 7).
 
 Polarity everywhere: 1 keeps the photo's pixel (out of domain), 0 lets the generator draw.
 

@@ -1,0 +1,139 @@
+"""Generators and encoders: shapes and promises of every preset, and figures of the embedded weights."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import samm
+from samm.alignment import SAMM, aligner
+from samm.encoders.residual import WIDTHS
+from samm.gathering import gather
+from samm.generators.mobile import MobileStyleGAN
+from samm.models import PRESETS
+from samm.ops import area_resize
+from samm.photo import to_pm1
+
+REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
+
+
+@pytest.fixture(scope="module", params=sorted(PRESETS))
+def model(request) -> samm.Model:
+    return request.getfixturevalue({"mobile": "embedded"}.get(request.param, request.param))
+
+
+def _w_plus(model: samm.Model, n: int = 1) -> torch.Tensor:
+    z = torch.randn(n, 512, generator=torch.Generator().manual_seed(3))
+    return model.generator.mapping(z)[:, None].repeat(1, model.generator.num_layers, 1)
+
+
+def test_generator_contract(model):
+    generator, w_plus = model.generator, _w_plus(model)
+    seen = {}
+    picture = generator.synthesize(w_plus, lambda r, g: seen.setdefault(r, g))
+    assert picture.shape == (1, 3, model.resolution, model.resolution)
+    assert {32, 64, 128, 256} <= seen.keys()
+    assert all(feature.shape[2:] == (r, r) for r, feature in seen.items())
+    assert torch.equal(picture, generator.synthesize(w_plus))  # noise is stored: same code, same picture
+    assert not torch.equal(picture, generator.synthesize(w_plus.flip(2)))
+
+
+def test_small_pictures_are_the_averaged_full_one(model):
+    full = model.generator.synthesize(_w_plus(model))
+    for size in (256, model.resolution // 2):
+        small = model.generator.synthesize(_w_plus(model), size=size)
+        torch.testing.assert_close(small, area_resize(full, size), atol=2e-5, rtol=0)
+
+
+def test_encoder_contract(model):
+    photo = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(4)) * 2 - 1
+    code = model.encoder.encode(photo, model.generator, 2)
+    assert code.w_plus.shape == (1, model.generator.num_layers, 512)
+    assert all(code.features[r].shape[2:] == (r, r) for r in model.samm.resolutions)
+    again = model.encoder.features(photo, model.generator, code.w_plus)
+    assert all(again[r].shape == code.features[r].shape for r in model.samm.resolutions)
+
+
+def test_batches_agree_with_single_pictures(tiny):
+    w_plus = _w_plus(tiny, 3)
+    batch = tiny.generator.synthesize(w_plus)
+    for row, picture in zip(w_plus, batch, strict=True):
+        torch.testing.assert_close(tiny.generator.synthesize(row[None])[0], picture, atol=1e-5, rtol=0)
+
+
+def test_a_code_of_the_wrong_shape_is_named(tiny):
+    with pytest.raises(ValueError, match=r"\(N, 14, 512\), got \(1, 16, 512\)"):
+        tiny.generator.synthesize(torch.zeros(1, 16, 512))
+
+
+def test_parameter_counts_are_the_documented_ones(embedded):
+    assert sum(p.numel() for p in embedded.encoder.parameters()) == 24_283_968
+    buffers = sum(b.numel() for name, b in embedded.generator.named_buffers() if "noise" in name)
+    weights = sum(p.numel() for p in embedded.generator.parameters())
+    assert (round(weights / 1e6, 2), round(buffers / 1e6, 2)) == (9.41, 0.70)
+
+
+def test_the_mean_of_w_is_the_mean_of_mapped_noise(embedded):
+    z = torch.randn(16384, 512, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        mean = embedded.generator.mapping(z).mean(0)
+    torch.testing.assert_close(mean, embedded.generator.w_mean, atol=2e-3, rtol=0)
+
+
+@pytest.mark.skipif(not REFERENCE.is_dir(), reason="the laboratory version is not beside this checkout")
+@torch.inference_mode()
+def test_agrees_with_the_laboratory_version(embedded, crop):
+    def module(name: str):
+        spec = importlib.util.spec_from_file_location(f"reference_{name}", REFERENCE / f"{name}.py")
+        loaded = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = loaded
+        spec.loader.exec_module(loaded)
+        return loaded
+
+    def state(part: str) -> dict[str, torch.Tensor]:
+        return {k: v.float() for k, v in load_file(PRESETS["mobile"].weights[part].path()).items()}
+
+    mobile, encoder, alignment = module("mobile_stylegan"), module("encoder"), module("samm")
+    generator, network, levels = mobile.Generator(), encoder.Encoder(), alignment.SAMM(encoder.WIDTHS)
+    for part, target in (("generator", generator), ("encoder", network), ("samm", levels)):
+        target.load_state_dict(state(part))
+        target.eval()
+
+    photo = area_resize(to_pm1(crop), 256)
+    mean = area_resize(generator(generator.w_mean[None]), 256)
+    w_plus, features = encoder.invert(network, generator, photo, 2, mean, generator.w_mean[None, None])
+    store = {}
+    picture = generator(w_plus, levels.hook(features, 2, store))
+
+    code = embedded.encoder.encode(photo, embedded.generator, 2)
+    adapt, ours = aligner(embedded.samm, code.features, 2)
+    torch.testing.assert_close(embedded.generator.synthesize(code.w_plus, adapt), picture, atol=1e-4, rtol=0)
+    for r, (mask, flow) in store.items():
+        torch.testing.assert_close(ours.masks[r], mask, atol=1e-4, rtol=0)
+        torch.testing.assert_close(ours.flows[r], flow, atol=1e-4, rtol=0)
+    theirs = alignment.gather([store[r][0] for r in alignment.LEVELS], 1024)
+    torch.testing.assert_close(gather(ours.masks.values(), 1024), theirs, atol=1e-4, rtol=0)
+
+
+def test_tiny_parts_are_seeded(tiny):
+    again = samm.load("tiny", "cpu")
+    for name in ("generator", "encoder", "samm"):
+        for a, b in zip(getattr(tiny, name).parameters(), getattr(again, name).parameters(), strict=True):
+            assert torch.equal(a, b)
+
+
+def test_loading_leaves_the_random_state_alone():
+    torch.manual_seed(11)
+    expected = torch.rand(1)
+    torch.manual_seed(11)
+    samm.load("tiny", "cpu")
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_other_widths_give_other_sizes():
+    generator = MobileStyleGAN(widths=(8,) * 5)
+    assert (generator.num_layers, generator.resolution) == (10, 128)
+    assert SAMM(WIDTHS, dict.fromkeys(WIDTHS, 8)).resolutions == (32, 64, 128, 256)
