@@ -144,6 +144,8 @@ def guarded(handler: Callable[..., Iterator[dict]]) -> Callable[..., Iterator[di
 
     @wraps(handler)
     def wrapper(*args: Any) -> Iterator[dict]:
+        # A handler that yields nothing would empty all its outputs; this leaves them as they are.
+        yield {status: gr.skip()}
         try:
             yield from handler(*args)
             return
@@ -279,14 +281,16 @@ def on_invert(
     def tell(stage_name: str, done: int, total: int) -> bool:
         counted = f"{stage_name} {done} of {total}" if total > 1 else stage_name
         progress(done / total, desc=counted)
-        if stopped.is_set() and stage_name != "Refining":
-            raise Stopped
-        return stopped.is_set()  # a refinement ends with the best it has
+        return stopped.is_set()  # a refinement then ends with the best it has
 
-    listener = None if ZERO_GPU else tell
+    def tell_or_stop(*event: Any) -> None:
+        if tell(*event):
+            raise Stopped
+
     yield {status: say("Inverting…"), stop: gr.Button(visible=True)}
     start = time.perf_counter()
-    inversion = invert_on_gpu(crop_face(open_photo(state.path), state.quad, MODEL.resolution), listener)
+    crop_u8 = crop_face(open_photo(state.path), state.quad, MODEL.resolution)
+    inversion = invert_on_gpu(crop_u8, None if ZERO_GPU else tell_or_stop)
     seconds = time.perf_counter() - start
     state = replace(state, inversion=inversion)
     sentence = f"Done in {seconds:.1f} s. {kept_sentence(state)}"
@@ -297,7 +301,7 @@ def on_invert(
     yield {**result(state, view_name), status: say(sentence)}
     if choice == "Faithful":
         yield {status: say(f"{sentence} Now refining the likeness…"), stop: gr.Button(visible=True)}
-        state = replace(state, inversion=refine_on_gpu(inversion, listener))
+        state = replace(state, inversion=refine_on_gpu(inversion, None if ZERO_GPU else tell))
         steps = state.inversion.refined
         cut = f" Stopped after {steps} steps." if stopped.is_set() else f" {steps} steps."
         seconds = time.perf_counter() - start
@@ -504,11 +508,11 @@ with gr.Blocks(title="SAMM face editor", fill_width=True, delete_cache=(600, FIL
         event.then(on_invert, [session, likeness, view], result_outputs, show_progress_on=[status], **gpu)
 
     # `on_photo` opens the upload itself (preprocess=False): it knows what to say about a bad file.
-    uploaded = {"inputs": photo, "outputs": photo_outputs, "preprocess": False, "show_progress": "minimal"}
-    then_invert(photo.input(on_photo, **uploaded, show_progress_on=[status], **private))
-    photo.clear(on_photo, **uploaded, show_progress_on=[status], **private)
+    uploaded = {"inputs": photo, "outputs": photo_outputs, "preprocess": False}
+    uploaded |= {"show_progress_on": [status], "show_progress": "minimal", "trigger_mode": "always_last"}
+    then_invert(photo.input(on_photo, **uploaded, **private))  # removing the photo is an input too
     picked = examples.select(on_example, None, photo, show_progress="hidden", **private)
-    then_invert(picked.then(on_photo, **uploaded, show_progress_on=[status], **private))
+    then_invert(picked.then(on_photo, **uploaded, **private))
     face_outputs = [session, status, stop, *crop_sliders, crop_preview, invert]
     then_invert(faces.select(on_face, session, face_outputs, show_progress="hidden", **private))
     gr.on(
