@@ -1,0 +1,92 @@
+"""Real faces for training: packs of FFHQ-type crops, kept as uint8 on the device.
+
+A pack is a tar or a folder. Members are opened by content, because names lie about their format. The last
+faces of each pack are never trained on; they validate.
+
+Shapes: N batch, H W pixels.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from samm.training.dice import Dice
+
+__all__ = ["FacePool", "read_pack"]
+
+SIZE = 256
+# A pack of n faces is drawn with probability ∝ √n: large packs lead, and small, sharp ones are seen often.
+SHARE_EXPONENT = 0.5
+
+
+def read_pack(path: Path, size: int = SIZE) -> Tensor:
+    """Decode a tar or folder of pictures, in their stored order, to uint8 (N, 3, size, size) on the CPU."""
+    with ProcessPoolExecutor() as pool:  # WebP decoding holds the interpreter's lock: threads would not help
+        pictures = list(pool.map(partial(_decode, size=size), _blobs(path), chunksize=64))
+    if not pictures:
+        raise ValueError(f"{path} holds no pictures")
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
+
+
+def _blobs(path: Path) -> Iterable[bytes]:
+    if path.is_dir():
+        yield from (file.read_bytes() for file in sorted(path.iterdir()) if file.is_file())
+        return
+    with tarfile.open(path) as tar:
+        for member in tar:
+            if member.isfile():
+                yield tar.extractfile(member).read()
+
+
+def _decode(blob: bytes, size: int) -> np.ndarray:
+    with Image.open(io.BytesIO(blob)) as picture:
+        return np.asarray(picture.convert("RGB").resize((size, size), Image.Resampling.BICUBIC))
+
+
+class FacePool:
+    """All packs on one device, to draw batches from; `held_out` (M, 3, H, W) in -1…1 only validates."""
+
+    def __init__(
+        self,
+        packs: Sequence[Tensor],
+        device: torch.device | str,
+        held_out: int = 12,
+        exponent: float = SHARE_EXPONENT,
+    ):
+        for number, pack in enumerate(packs):
+            if len(pack) <= held_out:
+                raise ValueError(
+                    f"pack {number} has {len(pack)} faces; with {held_out} held out none are left"
+                )
+        sizes = torch.tensor([len(pack) - held_out for pack in packs], device=device)
+        self._sizes, self._starts = sizes, sizes.cumsum(0) - sizes
+        self._weights = sizes.double() ** exponent
+        self._faces = torch.cat([pack[: len(pack) - held_out] for pack in packs]).to(device)
+        tails = torch.cat([pack[len(pack) - held_out :] for pack in packs])
+        self.held_out = _to_pm1(tails.to(device))
+
+    def __len__(self) -> int:
+        """Count the faces to train on."""
+        return len(self._faces)
+
+    def draw(self, n: int, dice: Dice) -> Tensor:
+        """Draw n faces (n, 3, H, W) in -1…1, each mirrored with probability one half."""
+        pack = dice.pick(self._weights, n)
+        within = (dice.uniform(n) * self._sizes[pack]).long().clamp(max=self._sizes[pack] - 1)
+        faces = _to_pm1(self._faces[self._starts[pack] + within])
+        mirrored = dice.chance(0.5, n, 1, 1, 1)
+        return torch.where(mirrored, faces.flip(3), faces)
+
+
+def _to_pm1(faces_u8: Tensor) -> Tensor:
+    return faces_u8.float() / 127.5 - 1

@@ -1,0 +1,236 @@
+"""Training of the residual encoder.
+
+Half of a batch are synthetic rows, whose code is known, half real photos. At run time the encoder takes
+several steps, each looking at the render of the last one. Instead of rendering those earlier steps without
+gradient, a batch carries half of its rows over from the previous step with the code and the render that they
+have by now: the render that the loss paid for anyway starts the next pass. So a row's number of earlier steps
+is 0, 1, 2, 3 with about 1/2, 1/4, 1/8, 1/8.
+
+Shapes: N batch, L style rows, S = 256 picture edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from samm.encoders.residual import ResidualEncoder
+from samm.training import losses, synthetic
+from samm.training.data import FacePool
+from samm.training.dice import Dice
+from samm.training.loop import LoopConfig
+from samm.training.networks import Networks, Painter
+from samm.training.stopwatch import Stopwatch
+from samm.training.validation import code_figures, in_chunks
+
+__all__ = ["ENCODER_PRESETS", "EncoderConfig", "EncoderTrainer", "EncoderWeights"]
+
+
+@dataclass(frozen=True)
+class EncoderWeights:
+    """Weights of the terms of the loss."""
+
+    mse: float = 1.5  # with more weight on the face
+    alex: float = 0.7  # ST-LPIPS of the whole picture
+    vgg: float = 0.7  # ST-LPIPS of the face crop, every other row
+    identity: float = 6.0
+    code: float = 0.5  # synthetic rows
+    spread: float = 0.06  # real rows; keeps codes editable, as does the next
+    latent: float = 0.03  # real rows; −log D
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """A training run of the encoder."""
+
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(learning_rate=2e-4))
+    weights: EncoderWeights = field(default_factory=EncoderWeights)
+    batch: int = 48  # a multiple of 4: fresh and carried rows of both kinds
+    earlier_steps: int = 3  # at most
+    occluded: float = 0.5  # share of synthetic rows with a pasted occluder
+    jittered: float = 0.5  # share of real rows that are cropped again
+    held_out: int = 12  # of each pack
+    steps_judged: tuple[int, ...] = (1, 2, 4)
+
+
+ENCODER_PRESETS = {
+    "mobile": EncoderConfig(),
+    "tiny": EncoderConfig(
+        loop=LoopConfig(learning_rate=5e-4, warm_up_steps=1, ema_decay=0.5, log_every=2),
+        batch=4,
+        held_out=2,
+        steps_judged=(1,),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a batch with where they stand: all (N, …), synthetic rows before real ones."""
+
+    photo: Tensor  # (N, 3, S, S), what the encoder sees
+    target: Tensor  # (N, 3, S, S), what the render should show
+    truth: Tensor  # (N, L, 512), known codes; zeros for real rows
+    w_plus: Tensor  # (N, L, 512), the code so far
+    render: Tensor  # (N, 3, S, S), of that code
+    age: Tensor  # (N,), earlier steps taken
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Rows:
+        """Apply a function to every field."""
+        return Rows(*(change(getattr(self, f.name)) for f in fields(self)))
+
+    @staticmethod
+    def stack(*parts: Rows) -> Rows:
+        """Put rows one after the other."""
+        return Rows(*(torch.cat([getattr(part, f.name) for part in parts]) for f in fields(Rows)))
+
+
+class EncoderTrainer:
+    """Batches, losses and judgment for the encoder; see `samm.training.loop.Trainer`."""
+
+    file_name = "encoder_residual_256.safetensors"
+
+    def __init__(
+        self,
+        networks: Networks,
+        faces: FacePool,
+        config: EncoderConfig,
+        compiler: Callable[[Callable], Callable],
+        seed: int = 0,
+    ):
+        if config.batch % 4:
+            raise ValueError(f"the encoder's batch must be a multiple of 4, got {config.batch}")
+        self.networks, self.faces, self.config = networks, faces, config
+        self.batch, self.device = config.batch, networks.device
+        self.dice = Dice(seed, self.device)
+        self.painter = Painter(networks, compiler)
+        self.model = networks.encoder.train().requires_grad_(True)
+        self._face_weight = _face_weight(self.device)
+        self._judge = losses.LatentDiscriminator(networks.generator.w_mean, networks.w_std).to(self.device)
+        self._judge_optimizer = torch.optim.Adam(self._judge.parameters(), 2e-4, betas=(0.0, 0.99))
+        self._judged = 0  # steps of the discriminator
+        with torch.no_grad():
+            half = self.batch // 2
+            self._rows = Rows.stack(self._fresh_synthetic(half), self._fresh_real(half))
+
+    def warm_up(self) -> None:
+        """Compile by running a step; its batch is thrown away."""
+        rows = self._rows
+        total, _ = self.losses(0.0, Stopwatch(self.device))
+        total.backward()
+        self._rows = rows
+
+    def losses(self, progress: float, watch: Stopwatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Take one step of the protocol with gradient from a batch of fresh and carried rows."""
+        config, networks = self.config, self.networks
+        real = slice(self.batch // 2, None)
+        with watch.part("data"), torch.no_grad():
+            rows = self._next_rows()
+        with watch.part("encoder"):
+            with networks.autocast():
+                offset, _ = self.model(rows.photo, rows.render)
+            w_plus = rows.w_plus + offset.float()
+        with watch.part("generator"):
+            render = self.painter.draw(w_plus)
+        with watch.part("losses"):
+            terms = {
+                "mse": losses.weighted_mse(render, rows.target, self._face_weight),
+                "identity": losses.identity_distance(networks.descriptor, render, rows.target),
+                "code": losses.code_loss(w_plus[: real.start], rows.truth[: real.start], networks.w_std),
+                "spread": losses.row_spread(w_plus[real]),
+                "latent": self._judge.fooled_by(w_plus[real]),
+            }
+            with networks.autocast():
+                terms["alex"] = losses.perceptual_distance(networks.alex, render, rows.target)
+                faces = losses.face_crop(render[::2]), losses.face_crop(rows.target[::2])
+                terms["vgg"] = losses.perceptual_distance(networks.vgg, *faces)
+        self._rows = Rows(rows.photo, rows.target, rows.truth, w_plus.detach(), render.detach(), rows.age + 1)
+        return losses.weigh(terms, config.weights), terms
+
+    def after_step(self, watch: Stopwatch) -> None:
+        """Teach the latent discriminator with the codes of this step's real rows; R1 every eighth time."""
+        with watch.part("discriminator"):
+            with torch.no_grad():
+                psi = self.dice.uniform(256, 1, low=0.6, high=1.0)
+                sampled = synthetic.sample_w(self.networks.generator, psi, self.dice)
+            encoded = self._rows.w_plus[self.batch // 2 :].flatten(0, 1)
+            r1 = 5.0 if self._judged % 8 == 0 else 0.0
+            self._judge_optimizer.zero_grad(set_to_none=True)
+            losses.discriminator_loss(self._judge, sampled, encoded, r1).backward()
+            self._judge_optimizer.step()
+            self._judged += 1
+
+    def validate(self, model: ResidualEncoder) -> tuple[list[str], list[Tensor]]:
+        """Judge held-out faces after 1, 2 and 4 steps; float32, as at run time."""
+        photos, generator = self.faces.held_out, self.networks.generator
+        lines, sheet = [], [photos]
+        for steps in self.config.steps_judged:
+            w_plus = in_chunks(lambda p, k=steps: model.encode(p, generator, k).w_plus, photos)
+            render = in_chunks(lambda w: generator.synthesize(w, size=photos.shape[-1]), w_plus)
+            lines.append(f"{steps} steps  {code_figures(self.networks, photos, render, w_plus)}")
+            sheet.append(render)
+        return lines, sheet
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give dice, discriminator and the rows to carry over."""
+        return {
+            "dice": self.dice.state_dict(),
+            "judge": self._judge.state_dict(),
+            "judge_optimizer": self._judge_optimizer.state_dict(),
+            "judged": self._judged,
+            "rows": asdict(self._rows),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from `state_dict`."""
+        self.dice.load_state_dict(state["dice"])
+        self._judge.load_state_dict(state["judge"])
+        self._judge_optimizer.load_state_dict(state["judge_optimizer"])
+        self._judged = state["judged"]
+        self._rows = Rows(**state["rows"])
+
+    def _next_rows(self) -> Rows:
+        """Renew half of the synthetic and half of the real rows; chance decides which are carried over."""
+        half, quarter = self.batch // 2, self.batch // 4
+        kinds = self._rows.map(lambda t: t[:half]), self._rows.map(lambda t: t[half:])
+        synthetic_rows, real_rows = (self._carry(rows, quarter) for rows in kinds)
+        return Rows.stack(
+            self._fresh_synthetic(quarter), synthetic_rows, self._fresh_real(quarter), real_rows
+        )
+
+    def _carry(self, rows: Rows, n: int) -> Rows:
+        spent = rows.age > self.config.earlier_steps
+        order = (self.dice.uniform(len(spent)) + spent).argsort()  # spent rows come last
+        return rows.map(lambda t: t[order[:n]])
+
+    def _fresh_synthetic(self, n: int) -> Rows:
+        truth = synthetic.sample_w_plus(self.networks.generator, n, self.dice)
+        clean = self.painter.draw(truth)
+        photo, _ = synthetic.paste(clean, self.config.occluded, self.dice)
+        return self._at_start(synthetic.degrade(photo, self.dice), clean, truth)
+
+    def _fresh_real(self, n: int) -> Rows:
+        photo = self.faces.draw(n, self.dice)
+        again = self.dice.chance(self.config.jittered, n, 1, 1, 1)
+        photo = torch.where(again, synthetic.jitter(photo, self.dice), photo)
+        return self._at_start(photo, photo, torch.zeros_like(self._mean_code(n)))
+
+    def _at_start(self, photo: Tensor, target: Tensor, truth: Tensor) -> Rows:
+        n = len(photo)
+        render = self.model.mean_render.expand(n, -1, -1, -1)
+        age = torch.zeros(n, dtype=torch.long, device=self.device)
+        return Rows(photo, target, truth, self._mean_code(n), render, age)
+
+    def _mean_code(self, n: int) -> Tensor:
+        generator = self.networks.generator
+        return generator.w_mean.expand(n, generator.num_layers, -1)
+
+
+def _face_weight(device: torch.device) -> Tensor:
+    """Weigh pixels of FFHQ crops: .4 at the border, 2.4 in the face, scaled to mean 1; (1, 1, S, S)."""
+    weight = 0.4 + 2.0 * losses.face_window(256, device, 0.5, 0.6)
+    return weight / weight.mean()
