@@ -14,7 +14,7 @@ normalized coordinates (2 = full width); masks are (N, 1, r, r) in 0…1, 1 keep
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -24,7 +24,18 @@ from torch import Tensor, nn
 from samm.generators import Adapt
 from samm.masking import update_mask
 
-__all__ = ["FLOW_LIMIT", "SAMM", "Level", "aligner", "replay", "warp", "warp_masked"]
+__all__ = [
+    "FLOW_LIMIT",
+    "SAMM",
+    "Alignment",
+    "Level",
+    "Levels",
+    "align",
+    "aligner",
+    "replay",
+    "warp",
+    "warp_masked",
+]
 
 FLOW_LIMIT = 0.08  # s in Algorithm 1: ±0.04·r pixels per axis
 HIDDEN = {32: 96, 64: 64, 128: 48, 256: 32}
@@ -66,6 +77,23 @@ class Res(nn.Module):
         return x + self.b(F.leaky_relu(self.a(F.leaky_relu(self.n(x), 0.2)), 0.2))
 
 
+def align(g: Tensor, compare: Callable[[Tensor], Tensor], iterations: int) -> tuple[Tensor, Tensor]:
+    """Run Algorithm 1 for a generator feature g (N, C, r, r); return flow Δ and mask M.
+
+    `compare` maps the feature as aligned so far to (N, 3, r, r): flow step before tanh, mask before sigmoid.
+    `warp_masked(g, Δ, M)` is the aligned feature that takes g's place in the generator.
+    """
+    flow = torch.zeros(len(g), 2, *g.shape[2:], device=g.device)
+    aligned, mask = g, None
+    for _ in range(iterations):
+        out = compare(aligned).float()
+        step, proposal = FLOW_LIMIT * torch.tanh(out[:, :2]), torch.sigmoid(out[:, 2:])
+        flow = (flow + step).clamp(-FLOW_LIMIT, FLOW_LIMIT)
+        mask = proposal if mask is None else update_mask(mask, proposal)
+        aligned = warp_masked(g, flow, mask)  # always the original g, so bilinear blur does not add up
+    return flow, mask
+
+
 class Level(nn.Module):
     """SAMM at one resolution: the difference of f and g gives a flow step and a mask proposal."""
 
@@ -82,41 +110,39 @@ class Level(nn.Module):
             self.out.bias.copy_(torch.tensor([0.0, 0.0, -1.0]))
 
     def forward(self, f: Tensor, g: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
-        """Run Algorithm 1 for encoder feature f and generator feature g; return flow Δ and mask M.
-
-        `warp_masked(g, Δ, M)` is the aligned feature that takes g's place in the generator.
-        """
+        """Run Algorithm 1 for encoder feature f and generator feature g; return flow Δ and mask M."""
         f_code = F.instance_norm(self.f(f).float())
-        flow = torch.zeros(len(g), 2, *g.shape[2:], device=g.device)
-        aligned, mask = g, None
-        for _ in range(iterations):
+
+        def compare(aligned: Tensor) -> Tensor:
             g_code = F.instance_norm(self.g(aligned).float())
-            step, proposal = self._head(torch.cat([f_code - g_code, f_code], 1))
-            flow = (flow + step).clamp(-FLOW_LIMIT, FLOW_LIMIT)
-            mask = proposal if mask is None else update_mask(mask, proposal)
-            aligned = warp_masked(g, flow, mask)  # always the original g, so bilinear blur does not add up
-        return flow, mask
+            return self.out(self.body(torch.cat([f_code - g_code, f_code], 1)))
 
-    def _head(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        out = self.out(self.body(codes)).float()
-        return FLOW_LIMIT * torch.tanh(out[:, :2]), torch.sigmoid(out[:, 2:])
+        return align(g, compare, iterations)
 
 
-class SAMM(nn.Module):
-    """The four level networks, keyed by resolution; 1.04 M parameters at the default widths."""
+class Levels(nn.Module):
+    """Level networks keyed by resolution, coarsest first; what `aligner` works with.
 
-    def __init__(
-        self, f_channels: Mapping[int, int], g_channels: Mapping[int, int], hidden: Mapping[int, int] = HIDDEN
-    ):
+    A level network is `forward(f, g, iterations) → (Δ, M)`, as `Level` is.
+    """
+
+    def __init__(self, levels: Mapping[int, nn.Module]):
         super().__init__()
-        self.levels = nn.ModuleDict(
-            {str(r): Level(f_channels[r], g_channels[r], width) for r, width in hidden.items()}
-        )
+        self.levels = nn.ModuleDict({str(r): level for r, level in levels.items()})
 
     @property
     def resolutions(self) -> tuple[int, ...]:
         """The resolutions at which SAMM works, coarsest first."""
         return tuple(int(r) for r in self.levels)
+
+
+class SAMM(Levels):
+    """The four compact level networks; 1.04 M parameters at the default widths."""
+
+    def __init__(
+        self, f_channels: Mapping[int, int], g_channels: Mapping[int, int], hidden: Mapping[int, int] = HIDDEN
+    ):
+        super().__init__({r: Level(f_channels[r], g_channels[r], width) for r, width in hidden.items()})
 
 
 @dataclass(frozen=True)
@@ -127,7 +153,7 @@ class Alignment:
     masks: dict[int, Tensor]
 
 
-def aligner(samm: SAMM, features: Mapping[int, Tensor], iterations: int) -> tuple[Adapt, Alignment]:
+def aligner(samm: Levels, features: Mapping[int, Tensor], iterations: int) -> tuple[Adapt, Alignment]:
     """Let SAMM align a generator's features to a photo's `features` while it draws.
 
     Returns:

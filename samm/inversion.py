@@ -1,7 +1,7 @@
 """Inversion: crop → encode → align and mask → gather → blend, and the value that results.
 
 `invert` does all that depends on the photo; edits take its `Inversion` and the model, nothing else. `refine`
-improves an `Inversion` by optimizing its code (§6.4); the first picture can be shown while it works.
+improves an `Inversion` by optimizing its code; the first picture can be shown while it works.
 
 Shapes: N batch (1 here), L style rows, r level resolution, H W pixels. Masks: 1 keeps the photo's pixel.
 """
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from samm.alignment import aligner
+from samm.alignment import Alignment, aligner
 from samm.blending import blend, final_mask
 from samm.encoders import Code
 from samm.errors import OptionError
@@ -75,7 +75,7 @@ class Inversion:
         options: the choices it was made with.
         w_plus: (1, L, 512) float32.
         flows: by resolution, (1, 2, r, r) float32, normalized coordinates, order (x, y).
-        masks: by resolution, (1, 1, r, r) float32 in 0…1, coarsest first.
+        masks: by resolution, (1, 1, r, r) float32 in 0…1, coarsest first; like `flows` empty without SAMM.
         crop: the photo's crop, uint8 (H, H, 3).
         generated: the generator's picture of w_plus alone.
         aligned: the generator's picture with aligned features, before blending: x̂_in.
@@ -99,12 +99,22 @@ class Inversion:
     @cached_property
     def gathered(self) -> Tensor:
         """The gathered mask as predicted, (1, 1, H, H) float32 in 0…1."""
-        return gather(self.masks.values(), len(self.crop))
+        return _gather(self.masks, len(self.crop))
 
     @property
     def keep_photo(self) -> Tensor:
         """The mask that `blended` was made with: the gathered one at the chosen strength."""
         return final_mask(self.gathered, self.options.mask_strength)
+
+    @property
+    def notice(self) -> str | None:
+        """Say in one sentence what this result lacks, if anything."""
+        if self.masks:
+            return None
+        return (
+            f"The preset {self.preset} has no trained SAMM: nothing is aligned or kept from the photo, and "
+            "the result is the generator's picture."
+        )
 
     @cached_property
     def report(self) -> dict[str, Any]:
@@ -119,6 +129,7 @@ class Inversion:
             "ssim": {name: ssim(self.crop, picture) for name, picture in pictures.items()},
             "kept": {**kept, "gathered": float(self.keep_photo.mean())},
             "seconds": dict(self.seconds),
+            **({"notice": self.notice} if self.notice else {}),
         }
 
     def __getstate__(self) -> dict[str, Any]:
@@ -135,13 +146,13 @@ def invert(
     Args:
         crop_u8: uint8 (H, H, 3) with H = model.resolution, cropped as the model's generator was trained on.
         model: from `samm.load`.
-        options: choices; the defaults are the fast inversion.
+        options: choices; the default is the fast inversion in the encoder's own number of steps.
         progress: told of each stage.
 
     Raises:
         ValueError: the crop has another size.
     """
-    options = options or Options()
+    options = options or Options(encoder_steps=model.encoder.default_steps)
     size = model.resolution
     if crop_u8.shape != (size, size, 3):
         raise ValueError(f"the crop must be ({size}, {size}, 3), got {crop_u8.shape}")
@@ -186,16 +197,14 @@ def redose(inversion: Inversion, mask_strength: float) -> Inversion:
     Raises:
         OptionError: the strength is outside its range.
     """
-    options = replace(inversion.options, mask_strength=mask_strength)
+    if mask_strength == inversion.options.mask_strength:
+        return inversion
     keep_photo = final_mask(inversion.gathered, mask_strength)
     return replace(
-        inversion, options=options, blended=_blend_u8(inversion.crop, inversion.aligned, keep_photo)
+        inversion,
+        options=replace(inversion.options, mask_strength=mask_strength),
+        blended=to_u8(blend(to_pm1(inversion.crop), to_pm1(inversion.aligned), keep_photo)),
     )
-
-
-def _blend_u8(crop_u8: np.ndarray, aligned_u8: np.ndarray, keep_photo: Tensor) -> np.ndarray:
-    """Blend stored pictures, so that blending later gives the same bytes as blending at once."""
-    return to_u8(blend(to_pm1(crop_u8), to_pm1(aligned_u8), keep_photo))
 
 
 def _align_and_blend(
@@ -205,22 +214,14 @@ def _align_and_blend(
     w_plus = code.w_plus.float()
     with clock.stage("Drawing"), model.autocast():
         generated = model.generator.synthesize(w_plus).float()
-    levels = model.samm.resolutions
-    with clock.stage("Aligning features", len(levels)) as tick, model.autocast():
-        adapt, alignment = aligner(model.samm, code.features, options.iterations)
-
-        def adapt_and_tell(resolution: int, feature: Tensor) -> Tensor:
-            feature = adapt(resolution, feature)
-            if resolution in levels:
-                tick(levels.index(resolution) + 1)
-            return feature
-
-        aligned = model.generator.synthesize(w_plus, adapt_and_tell).float()
+    if model.samm is None:
+        aligned, alignment = generated, Alignment({}, {})
+    else:
+        aligned, alignment = _align(replace(code, w_plus=w_plus), model, options.iterations, clock)
     with clock.stage("Gathering masks"):
-        gathered = gather(alignment.masks.values(), model.resolution)
+        gathered = _gather(alignment.masks, model.resolution).to(model.device)
     with clock.stage("Blending"):
-        aligned_u8 = to_u8(aligned)
-        blended_u8 = _blend_u8(crop_u8, aligned_u8, final_mask(gathered.cpu(), options.mask_strength))
+        blended = blend(photo_pm1, aligned.clamp(-1, 1), final_mask(gathered, options.mask_strength))
     return Inversion(
         preset=model.preset,
         options=options,
@@ -229,10 +230,31 @@ def _align_and_blend(
         masks={r: mask.cpu() for r, mask in alignment.masks.items()},
         crop=crop_u8,
         generated=to_u8(generated),
-        aligned=aligned_u8,
-        blended=blended_u8,
+        aligned=to_u8(aligned),
+        blended=to_u8(blended),
         seconds=clock.seconds,
     )
+
+
+def _align(code: Code, model: Model, iterations: int, clock: _Clock) -> tuple[Tensor, Alignment]:
+    """Draw the code with SAMM, and tell of each level."""
+    levels = model.samm.resolutions
+    with clock.stage("Aligning features", len(levels)) as tick, model.autocast():
+        adapt, alignment = aligner(model.samm, code.features, iterations)
+
+        def adapt_and_tell(resolution: int, feature: Tensor) -> Tensor:
+            feature = adapt(resolution, feature)
+            if resolution in levels:
+                tick(levels.index(resolution) + 1)
+            return feature
+
+        aligned = model.generator.synthesize(code.w_plus, adapt_and_tell).float()
+    return aligned, alignment
+
+
+def _gather(masks: Mapping[int, Tensor], size: int) -> Tensor:
+    """Gather the levels' masks; without any, nothing is kept from the photo."""
+    return gather(masks.values(), size) if masks else torch.zeros(1, 1, size, size)
 
 
 def _encoder_view(photo_pm1: Tensor, model: Model) -> Tensor:

@@ -1,7 +1,9 @@
 """Presets: which generator, encoder and SAMM belong together, and where their weights lie.
 
 A new model is a new entry in `PRESETS`. `load()` gives the embedded default, which needs no network;
-`load("tiny")` a small one with seeded random weights and no file, for tests and page work.
+`load("stylegan2-e4e")` and `load("stylegan2-restyle")` the paper's generator and encoders from their
+published files, without SAMM because its weights are not public. Names that begin with "tiny" are small
+models with seeded random weights and no file, for tests and page work.
 """
 
 from __future__ import annotations
@@ -13,19 +15,24 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from samm.alignment import SAMM
-from samm.checkpoints import WeightFile, load_weights
+from samm.alignment import SAMM, Levels
+from samm.alignment_paper import PaperSAMM
+from samm.checkpoints import WeightFile, encoder_layout, g_ema_layout, load_weights
 from samm.detector import Detector
 from samm.encoders import Encoder
+from samm.encoders.e4e import E4E
 from samm.encoders.residual import WIDTHS, ResidualEncoder
+from samm.encoders.restyle import ReStyle
 from samm.errors import OptionError
 from samm.generators import Generator
 from samm.generators.mobile import MobileStyleGAN
+from samm.generators.stylegan2 import CHANNELS, StyleGAN2
 from samm.identity import FaceDescriptor
 from samm.perceptual import STLPIPS
 
 __all__ = ["PRECISIONS", "PRESETS", "Model", "ModelSpec", "load", "load_descriptor", "load_detector"]
 
+_PARTS = ("generator", "encoder", "samm", "perceptual")
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 _MOBILE_LICENCE = "Apache-2.0; derived from NVIDIA StyleGAN2-FFHQ: non-commercial research"
@@ -49,22 +56,53 @@ DESCRIPTOR = WeightFile(
     "npm @vladmandic/face-api 1.7.15",
     "MIT",
 )
+# The two copies on the Hub are by third parties; their content is pinned by hash.
+_STYLEGENE = {"repo": "wmpscc/StyleGene", "revision": "e301280ac9a63ba7ebb4be3311128bb6c9cb9ae2"}
+STYLEGAN2_FFHQ = WeightFile(
+    "stylegan2-ffhq-config-f.pt",
+    "d0d7c5e71531c816b8cf01037393ee4fb65ed09dcb6434cc0197771e3051199b",
+    "NVlabs/stylegan2, converted with rosinality/stylegan2-pytorch",
+    "NVIDIA Source Code License-NC: non-commercial research",
+    **_STYLEGENE,
+    size=132_729_083,
+    layout=g_ema_layout,
+)
+E4E_FFHQ = WeightFile(
+    "e4e_ffhq_encode.pt",
+    "2ace1d9a8c05c10a399bcd500b8dda118f759ff1aac89dbdab7435f2136a0999",
+    "the README of omertov/encoder4editing",
+    "MIT; trained through NVIDIA StyleGAN2-FFHQ: non-commercial research",
+    **_STYLEGENE,
+    size=1_201_649_680,
+    layout=encoder_layout,
+)
+RESTYLE_FFHQ = WeightFile(
+    "restyle_e4e_ffhq_encode.pt",
+    "",
+    'the README of yuval-alaluf/restyle-encoder ("FFHQ - ReStyle + e4e")',
+    "MIT; trained through NVIDIA StyleGAN2-FFHQ: non-commercial research",
+    layout=encoder_layout,
+)
 
 
 @dataclass(frozen=True)
 class ModelSpec:
     """How to build a model: a constructor and a weights file for each part.
 
-    A part without a weights file is drawn at random from `seed`.
+    A part without a weights file is drawn at random from `seed`. Without `samm` the result is the generator's
+    picture.
     """
 
     generator: Callable[[], nn.Module]
     encoder: Callable[[], nn.Module]
-    samm: Callable[[], SAMM]
+    samm: Callable[[], Levels] | None
     perceptual: Callable[[], nn.Module] = STLPIPS
     weights: Mapping[str, WeightFile] = field(default_factory=dict)
     seed: int = 0
 
+
+_TINY_FEATURES = dict.fromkeys((32, 64, 128, 256), 16)
+_TINY_WIDTHS = (16, 16, 16, 16, 32)  # four maps for SAMM, one for the heads
 
 PRESETS: dict[str, ModelSpec] = {
     "mobile": ModelSpec(
@@ -80,20 +118,20 @@ PRESETS: dict[str, ModelSpec] = {
             ),
             "encoder": WeightFile(
                 "encoder_residual_256.safetensors",
-                "7d857c41e309bafeb1be0cfbdb833cedd20cd6b482edce6dde5e0a8b3b6bf526",
+                "6892d954e0c6af524dbbb90b845c01bc2069514101276501d40f5d076cd583ee",
                 _TRAINED,
                 _MOBILE_LICENCE,
             ),
             "samm": WeightFile(
                 "samm_compact.safetensors",
-                "deb8a13e8c1203ba103a9ea76d34a85dc0019f028a95dfd8d29204e1b4886ef7",
+                "ddcf102467996fb47aaaede7f4930d41b5c088fad2403293a3fb5f0e6ef7347c",
                 _TRAINED,
                 _MOBILE_LICENCE,
             ),
             "perceptual": ST_LPIPS,
         },
     ),
-    # 512 pixels, because a block at 256² has to exist for the finest mask.
+    # 512 pixels, because a block at 256² has to exist for the finest mask; StyleGAN2 has it at 256 pixels.
     "tiny": ModelSpec(
         generator=lambda: MobileStyleGAN(widths=(16,) * 7),
         encoder=lambda: ResidualEncoder(
@@ -101,9 +139,31 @@ PRESETS: dict[str, ModelSpec] = {
         ),
         samm=lambda: SAMM(
             {256: 4, 128: 4, 64: 8, 32: 8},
-            dict.fromkeys((32, 64, 128, 256), 16),
+            _TINY_FEATURES,
             {32: 8, 64: 8, 128: 8, 256: 4},
         ),
+    ),
+    "stylegan2-e4e": ModelSpec(
+        generator=StyleGAN2,
+        encoder=E4E,
+        samm=None,
+        weights={"generator": STYLEGAN2_FFHQ, "encoder": E4E_FFHQ, "perceptual": ST_LPIPS},
+    ),
+    "stylegan2-restyle": ModelSpec(
+        generator=StyleGAN2,
+        encoder=ReStyle,
+        samm=None,
+        weights={"generator": STYLEGAN2_FFHQ, "encoder": RESTYLE_FFHQ, "perceptual": ST_LPIPS},
+    ),
+    "tiny-stylegan2-e4e": ModelSpec(
+        generator=lambda: StyleGAN2(256, dict.fromkeys(CHANNELS, 16), adapt_after="convolution"),
+        encoder=lambda: E4E(14, _TINY_WIDTHS, depths=(1, 1, 1, 1)),
+        samm=lambda: PaperSAMM(_TINY_FEATURES, _TINY_FEATURES),
+    ),
+    "tiny-stylegan2-restyle": ModelSpec(
+        generator=lambda: StyleGAN2(256, dict.fromkeys(CHANNELS, 16)),
+        encoder=lambda: ReStyle(14, _TINY_WIDTHS, depths=(1, 1, 1, 1)),
+        samm=None,
     ),
 }
 
@@ -115,7 +175,7 @@ class Model:
     preset: str
     generator: Generator
     encoder: Encoder
-    samm: SAMM
+    samm: Levels | None
     perceptual: STLPIPS
     device: torch.device
     precision: str
@@ -143,27 +203,29 @@ def load(preset: str = "mobile", device: str | torch.device | None = None, preci
         raise OptionError(f"There is no precision called {precision}; choose one of {', '.join(PRECISIONS)}.")
     device = _device(device)
     spec = PRESETS[preset]
-    parts = {}
-    for index, name in enumerate(("generator", "encoder", "samm", "perceptual")):
-        parts[name] = _build(getattr(spec, name), spec.weights.get(name), spec.seed + index, device)
-    with torch.no_grad():
+    parts = {
+        name: _build(make, spec.weights.get(name), spec.seed + index)
+        for index, name in enumerate(_PARTS)
+        if (make := getattr(spec, name)) is not None  # a preset may do without SAMM
+    }
+    with torch.no_grad():  # still on the CPU: a ZeroGPU Space has no GPU to compute with while it starts
         parts["encoder"].prepare(parts["generator"])
+    parts = dict.fromkeys(_PARTS) | {name: module.to(device) for name, module in parts.items()}
     return Model(preset, **parts, device=device, precision=precision)
 
 
 def load_detector(device: str | torch.device = "cpu") -> Detector:
     """Build the face finder; it is small enough for the CPU."""
-    return _build(Detector, DETECTOR, 0, torch.device(device))
+    return _build(Detector, DETECTOR, 0).to(device)
 
 
 def load_descriptor(device: str | torch.device = "cpu") -> FaceDescriptor:
     """Build the likeness network; only measuring needs it."""
-    return _build(FaceDescriptor, DESCRIPTOR, 0, torch.device(device))
+    return _build(FaceDescriptor, DESCRIPTOR, 0).to(device)
 
 
-def _build(
-    make: Callable[[], nn.Module], file: WeightFile | None, seed: int, device: torch.device
-) -> nn.Module:
+def _build(make: Callable[[], nn.Module], file: WeightFile | None, seed: int) -> nn.Module:
+    """Make a frozen network on the CPU, from its file or at random."""
     if file is None:
         # A seed of its own for each part, and the caller's random state left as it was.
         with torch.random.fork_rng(devices=[]):
@@ -173,14 +235,16 @@ def _build(
     else:
         module = make()
         load_weights(module, file)
-    return module.to(device).eval().requires_grad_(False)
+    return module.eval().requires_grad_(False)
 
 
 @torch.no_grad()
 def _randomize(module: nn.Module) -> None:
     """Fill what a constructor leaves empty, and make every random part react to its input."""
     for name, value in [*module.named_parameters(), *module.named_buffers()]:
-        if name.startswith("mapping") and name.endswith("weight"):
+        if name.endswith("noise.weight"):
+            value.fill_(0.1)
+        elif name.startswith("mapping") and name.endswith("weight"):
             value.normal_(std=value.shape[1] ** -0.5)
         elif name.endswith(("mod.weight", "up.weight")):
             value.normal_(std=0.02)

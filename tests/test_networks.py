@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 import samm
-from samm.alignment import SAMM, aligner
+from samm.alignment import FLOW_LIMIT, SAMM, aligner
 from samm.encoders.residual import WIDTHS
 from samm.gathering import gather
 from samm.generators.mobile import MobileStyleGAN
@@ -17,12 +17,17 @@ from samm.models import PRESETS
 from samm.ops import area_resize
 from samm.photo import to_pm1
 
+LEVELS = (32, 64, 128, 256)
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
 
 
-@pytest.fixture(scope="module", params=sorted(PRESETS))
+@pytest.fixture(
+    scope="module", params=["mobile", *sorted(name for name in PRESETS if name.startswith("tiny"))]
+)
 def model(request) -> samm.Model:
-    return request.getfixturevalue({"mobile": "embedded"}.get(request.param, request.param))
+    """Every preset that needs no published file, which is every network at least in tiny form."""
+    shared = {"mobile": "embedded", "tiny": "tiny"}.get(request.param)
+    return request.getfixturevalue(shared) if shared else samm.load(request.param, "cpu")
 
 
 def _w_plus(model: samm.Model, n: int = 1) -> torch.Tensor:
@@ -35,7 +40,7 @@ def test_generator_contract(model):
     seen = {}
     picture = generator.synthesize(w_plus, lambda r, g: seen.setdefault(r, g))
     assert picture.shape == (1, 3, model.resolution, model.resolution)
-    assert {32, 64, 128, 256} <= seen.keys()
+    assert set(LEVELS) <= seen.keys()
     assert all(feature.shape[2:] == (r, r) for r, feature in seen.items())
     assert torch.equal(picture, generator.synthesize(w_plus))  # noise is stored: same code, same picture
     assert not torch.equal(picture, generator.synthesize(w_plus.flip(2)))
@@ -52,9 +57,24 @@ def test_encoder_contract(model):
     photo = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(4)) * 2 - 1
     code = model.encoder.encode(photo, model.generator, 2)
     assert code.w_plus.shape == (1, model.generator.num_layers, 512)
-    assert all(code.features[r].shape[2:] == (r, r) for r in model.samm.resolutions)
+    assert all(code.features[r].shape[2:] == (r, r) for r in LEVELS)
     again = model.encoder.features(photo, model.generator, code.w_plus)
-    assert all(again[r].shape == code.features[r].shape for r in model.samm.resolutions)
+    assert all(again[r].shape == code.features[r].shape for r in LEVELS)
+
+
+def test_samm_contract(model):
+    if model.samm is None:
+        pytest.skip("a preset without SAMM")
+    assert model.samm.resolutions == LEVELS
+    photo = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(4)) * 2 - 1
+    code = model.encoder.encode(photo, model.generator, 1)
+    adapt, alignment = aligner(model.samm, code.features, 2)
+    model.generator.synthesize(code.w_plus, adapt)
+    for r in LEVELS:
+        assert alignment.flows[r].shape == (1, 2, r, r)
+        assert 0 < alignment.flows[r].abs().max() <= FLOW_LIMIT
+        assert alignment.masks[r].shape == (1, 1, r, r)
+        assert 0 <= alignment.masks[r].min() < alignment.masks[r].max() <= 1
 
 
 def test_batches_agree_with_single_pictures(tiny):

@@ -24,9 +24,10 @@ class Code:
 
 
 class Encoder(Protocol):
-    """A network that finds a latent code for a photo; `input_size` is the edge of the picture it looks at."""
+    """A network that finds a latent code for a photo."""
 
-    input_size: int
+    input_size: int  # edge of the picture it looks at, in pixels
+    default_steps: int  # passes that it was trained, or published, to take
 
     def prepare(self, generator: Generator) -> None:
         """Compute once what depends on the generator alone."""

@@ -1,6 +1,6 @@
 """The residual encoder: photo and current render in, W+ offset out. The default encoder.
 
-The protocol is ReStyle's (Alaluf et al. 2021): start from the mean face, then repeat w ← w + E(photo, G(w)).
+The protocol is ReStyle's: start from the mean face, then repeat w ← w + E(photo, G(w)); see `iterative`.
 
 Shapes: N batch, L style rows, T tokens, C channels, H W pixels.
 """
@@ -13,8 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samm.encoders import Code
-from samm.generators import Generator
+from samm.encoders.iterative import Iterative
 
 __all__ = ["ResidualEncoder"]
 
@@ -70,10 +69,10 @@ class LatentHead(nn.Module):
         return self.out(self.norm(queries))
 
 
-class ResidualEncoder(nn.Module):
+class ResidualEncoder(Iterative):
     """Convolutional pyramid 256…8 with an attention head; 24.3 M parameters at the default widths."""
 
-    input_size = 256
+    default_steps = 2
 
     def __init__(
         self,
@@ -96,11 +95,6 @@ class ResidualEncoder(nn.Module):
         self.head = LatentHead(widths, num_layers, dim, depth, heads)
         self.register_buffer("mean_render", None, persistent=False)
 
-    def prepare(self, generator: Generator) -> None:
-        """Render the generator's mean face once: every code starts from it."""
-        w_plus = generator.w_mean.expand(1, generator.num_layers, -1)
-        self.mean_render = generator.synthesize(w_plus, size=self.input_size)
-
     def pyramid(self, photo_pm1: Tensor, render_pm1: Tensor) -> dict[int, Tensor]:
         """Give maps[r] (N, widths[r], r, r) for r = 256…8 of photo and render, both (N, 3, 256, 256)."""
         x = self.stem(torch.cat([photo_pm1, render_pm1], 1))
@@ -115,18 +109,3 @@ class ResidualEncoder(nn.Module):
         """Give the W+ offset (N, L, 512) and the feature maps of one pass."""
         maps = self.pyramid(photo_pm1, render_pm1)
         return self.head(maps), maps
-
-    def encode(self, photo_pm1: Tensor, generator: Generator, steps: int) -> Code:
-        """Encode photo_pm1 (N, 3, 256, 256) in `steps` ≥ 1 passes from the mean face."""
-        if self.mean_render is None:
-            self.prepare(generator)
-        w_plus = generator.w_mean.expand(1, generator.num_layers, -1)
-        for step in range(steps):
-            render = generator.synthesize(w_plus, size=self.input_size) if step else self.mean_render
-            offset, maps = self(photo_pm1, render.expand_as(photo_pm1))
-            w_plus = w_plus + offset
-        return Code(w_plus, maps)
-
-    def features(self, photo_pm1: Tensor, generator: Generator, w_plus: Tensor) -> dict[int, Tensor]:
-        """Give the maps of one pass that looks at the photo and the render of w_plus."""
-        return self.pyramid(photo_pm1, generator.synthesize(w_plus, size=self.input_size))

@@ -12,8 +12,9 @@ from torch import Tensor
 
 __all__ = ["Adapt", "Generator"]
 
-# Called once per block with (resolution r, feature (N, C, r, r)) after the block's first styled convolution;
-# what it returns takes the feature's place. SAMM enters here, and features are read here.
+# Called once per block with (resolution r, feature (N, C, r, r)) after the block's first styled convolution,
+# or within it, before noise, bias and activation, where a generator says so; what it returns takes the
+# feature's place. SAMM enters here, and features are read here.
 Adapt = Callable[[int, Tensor], Tensor]
 
 
