@@ -23,7 +23,7 @@ from samm.errors import OptionError, PhotoError, UserError
 from samm.evaluation import PROTOCOL, evaluate, summarize, table
 from samm.faces import NO_FACE, crop_face, face_warnings, find_faces, manual_quad, paste_back
 from samm.inversion import Inversion, Options, invert
-from samm.models import PRECISIONS, PRESETS, load, load_descriptor, load_detector
+from samm.models import PRECISIONS, PRESETS, Model, load, load_descriptor, load_detector
 from samm.photo import list_photos, mask_to_u8, open_photo, save_png
 
 __all__ = ["main"]
@@ -62,6 +62,11 @@ def _parser() -> argparse.ArgumentParser:
         "--masks", action="store_true", help="also save level masks, gathered mask and both renders"
     )
     run.add_argument("--whole-photo", action="store_true", help="also paste the result into the whole photo")
+    run.add_argument(
+        "--sheet",
+        action="store_true",
+        help="also save crop, generator, aligned, mask and result side by side",
+    )
     run.set_defaults(run=_invert)
 
     judge = commands.add_parser("evaluate", help="measure inversions of photos that are FFHQ crops already")
@@ -71,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     judge.set_defaults(run=_evaluate)
 
     for command in (run, judge):
-        command.add_argument("--steps", type=int, default=2, help="encoder passes (default 2)")
+        command.add_argument("--steps", type=int, help="encoder passes (default: the preset's own, 2)")
         command.add_argument(
             "--iterations", type=int, default=2, metavar="N", help="N of Algorithm 1 (default 2)"
         )
@@ -98,12 +103,12 @@ def _numbers(text: str) -> tuple[float, ...]:
     return values
 
 
-def _options(args: argparse.Namespace) -> Options:
-    return Options(args.steps, args.iterations, args.mask_strength, args.refine)
+def _options(args: argparse.Namespace, model: Model) -> Options:
+    steps = model.encoder.default_steps if args.steps is None else args.steps
+    return Options(steps, args.iterations, args.mask_strength, args.refine)
 
 
 def _invert(args: argparse.Namespace) -> int:
-    options = _options(args)
     if args.face != "all" and not (args.face.isdigit() and int(args.face) > 0):
         raise OptionError(f"There is no face {args.face}; give a number from 1 on, or all.")
     paths, failures = _expand(args.photos)
@@ -111,6 +116,7 @@ def _invert(args: argparse.Namespace) -> int:
         return 1
     _make_folder(args.out)
     model, detector = load(args.preset, args.device, args.precision), load_detector()
+    options = _options(args, model)
     names = _output_names(paths)
     bar = tqdm(paths, unit="photo", disable=None, leave=False)
     for path in bar:
@@ -126,7 +132,7 @@ def _invert(args: argparse.Namespace) -> int:
                 _save(stem, inversion, photo, quad, args)
                 summary = f"{100 * inversion.report['kept']['gathered']:.0f} % kept from the photo"
                 tqdm.write(f"{stem.name}: {summary}, {inversion.report['psnr']['blended']:.1f} dB")
-                for warning in warnings:
+                for warning in [*warnings, *([inversion.notice] if inversion.notice else [])]:
                     tqdm.write(f"{path.name}: {warning}")
         except UserError as error:
             failures += 1
@@ -173,6 +179,10 @@ def _save(
         save("mask", mask_to_u8(inversion.keep_photo))
         for resolution, mask in inversion.masks.items():
             save(f"mask_{resolution}", mask_to_u8(mask))
+    if args.sheet:
+        mask = np.repeat(mask_to_u8(inversion.keep_photo)[..., None], 3, axis=2)
+        row = [inversion.crop, inversion.generated, inversion.aligned, mask, inversion.blended]
+        save("sheet", np.concatenate(row, axis=1))
     if args.whole_photo:
         keep_photo = inversion.keep_photo[0, 0].numpy()
         save("whole", paste_back(photo, quad, inversion.aligned, keep_photo))
@@ -181,11 +191,11 @@ def _save(
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    options = _options(args)
     paths, failures = _expand(args.photos)
     if not paths:
         return 1
     model = load(args.preset, args.device, args.precision)
+    options = _options(args, model)
     failed: list[Path] = []
 
     def report(path: Path, error: PhotoError) -> None:

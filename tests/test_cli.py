@@ -29,15 +29,16 @@ def photos(tmp_path):
 
 def test_a_bad_photo_is_reported_and_does_not_stop_the_rest(photos, tmp_path, capsys):
     out = tmp_path / "out"
-    assert run("invert", photos, "--out", out, "--masks", "--whole-photo") == 1
+    assert run("invert", photos, "--out", out, "--masks", "--whole-photo", "--sheet") == 1
     assert "a.jpg: This file is not a picture we can read." in capsys.readouterr().err
-    kinds = ["crop", "generator", "aligned", "inversion", "whole", "mask"]
+    kinds = ["crop", "generator", "aligned", "inversion", "whole", "mask", "sheet"]
     kinds += [f"mask_{r}" for r in (32, 64, 128, 256)]
     expected = {f"{stem}_{kind}.png" for stem in "bc" for kind in kinds} | {"b.json", "c.json"}
     assert {path.name for path in out.iterdir()} == expected
     report = json.loads((out / "b.json").read_text())
     assert set(report["psnr"]) == {"generated", "aligned", "blended"}
     assert np.asarray(Image.open(out / "b_mask_32.png")).shape == (32, 32)
+    assert np.asarray(Image.open(out / "b_sheet.png")).shape == (512, 5 * 512, 3)
 
 
 def test_whole_photo_keeps_its_size_and_what_lies_outside(tmp_path):
