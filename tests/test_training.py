@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
-from samm.training import losses, synthetic
+from samm.training import average, losses, synthetic
 from samm.training.__main__ import NETWORKS, main
 from samm.training.data import FacePool, read_pack
 from samm.training.dice import Dice
@@ -222,3 +222,17 @@ def _interrupted_at_call(number, function):
         return function(*args)
 
     return wrapped
+
+
+def test_averaging_two_files_of_one_network(tmp_path):
+    start = {"levels.32.out.bias": torch.tensor([0.0, 0.0, -1.0]), "levels.32.f.bias": torch.zeros(2)}
+    trained = {"levels.32.out.bias": torch.tensor([1.0, 0.0, 0.0]), "levels.32.f.bias": torch.ones(2)}
+    paths = [tmp_path / name for name in ("start.safetensors", "trained.safetensors", "out.safetensors")]
+    save_file(start, paths[0])
+    save_file(trained, paths[1])
+    average.main([*map(str, paths[:2]), "--share", "0.25", "--mask-bias", "2", "--out", str(paths[2])])
+    mixed = load_file(paths[2])
+    assert mixed["levels.32.out.bias"].tolist() == [0.25, 0.0, -0.25]
+    assert mixed["levels.32.f.bias"].tolist() == [0.25, 0.25]
+    with pytest.raises(ValueError, match="different networks"):
+        average.average(start, {"levels.32.f.bias": torch.zeros(2)}, 0.5)
