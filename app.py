@@ -118,7 +118,13 @@ class Session:
     path: str = ""  # of the upload; empty before there is one
     faces: tuple[Face, ...] = ()
     quad: np.ndarray | None = None  # (4, 2), what to invert
-    inversion: Inversion | None = None
+    inversion: Inversion | None = None  # at the mask strength of 1
+    strength: float = 1.0
+
+    @property
+    def shown(self) -> Inversion:
+        """The inversion at the visitor's mask strength."""
+        return redose(self.inversion, self.strength)
 
 
 class Stopped(Exception):
@@ -292,7 +298,7 @@ def on_invert(
     crop_u8 = crop_face(open_photo(state.path), state.quad, MODEL.resolution)
     inversion = invert_on_gpu(crop_u8, None if ZERO_GPU else tell_or_stop)
     seconds = time.perf_counter() - start
-    state = replace(state, inversion=inversion)
+    state = replace(state, inversion=inversion, strength=1.0)
     sentence = f"Done in {seconds:.1f} s. {kept_sentence(state)}"
     if choice == "Fast" and not ON_GPU:
         # A step is about one drawing forward, two backward and the perceptual network.
@@ -311,7 +317,7 @@ def on_invert(
 
 def kept_sentence(state: Session) -> str:
     """Say how much of the picture is the photo's."""
-    share = state.inversion.keep_photo.mean()
+    share = state.shown.keep_photo.mean()
     return f"{100 * share:.0f} % of the picture is kept from your photo; the generator draws the rest."
 
 
@@ -320,21 +326,26 @@ def on_stop(request: gr.Request) -> None:
     STOPS.setdefault(request.session_hash or "", threading.Event()).set()
 
 
+def on_leave(request: gr.Request) -> None:
+    """Forget a visitor whose tab was closed."""
+    STOPS.pop(request.session_hash or "", None)
+
+
 @guarded
 def on_view(state: Session, view_name: str, strength: float) -> Iterator[dict]:
     """Show another view, or the same at another mask strength: blending only, nothing is drawn anew."""
     if state.inversion is None:
         return
-    if strength == state.inversion.options.mask_strength:
+    if strength == state.strength:
         yield pictures(state, view_name)
         return
-    state = replace(state, inversion=redose(state.inversion, strength))
+    state = replace(state, strength=strength)
     yield {**result(state, view_name), status: say(kept_sentence(state))}
 
 
 def result(state: Session, view_name: str) -> dict:
     """Give everything on the page that depends on an inversion and its mask strength."""
-    inversion, size = state.inversion, len(state.inversion.crop)
+    inversion, size = state.shown, len(state.inversion.crop)
     levels = [
         (mask_to_u8(mask), f"{r}×{r} · {100 * mask.mean():.0f} % kept") for r, mask in inversion.masks.items()
     ]
@@ -344,7 +355,7 @@ def result(state: Session, view_name: str) -> dict:
         session: state,
         **pictures(state, view_name),
         masks: [*levels, gathered],
-        mask_strength: inversion.options.mask_strength,
+        mask_strength: state.strength,
         download: gr.DownloadButton(value=write_png(inversion.blended), interactive=True),
         stop: gr.Button(visible=False),
     }
@@ -352,7 +363,7 @@ def result(state: Session, view_name: str) -> dict:
 
 def pictures(state: Session, view_name: str) -> dict:
     """Give the one picture, or the pair, that a view shows."""
-    inversion = state.inversion
+    inversion = state.shown
     if view_name == COMPARE:
         pair = (inversion.crop, inversion.blended)
         return {
@@ -527,6 +538,7 @@ with gr.Blocks(title="SAMM face editor", fill_width=True, delete_cache=(600, FIL
     then_invert(use_crop.click(on_crop, [session, *crop_sliders], [session, status, stop, invert], **private))
     invert.click(on_invert, [session, likeness, view], result_outputs, show_progress_on=[status], **gpu)
     stop.click(on_stop, None, None, queue=False, show_progress="hidden", **private)
+    demo.unload(on_leave)
     gr.on(
         [view.input, mask_strength.input, mask_strength.release],
         on_view,

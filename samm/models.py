@@ -36,7 +36,8 @@ _PARTS = ("generator", "encoder", "samm", "perceptual")
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 _MOBILE_LICENCE = "Apache-2.0; derived from NVIDIA StyleGAN2-FFHQ: non-commercial research"
-_TRAINED = "trained by this project, see README"
+_TRAINED = "this project, samm/training"
+_TRAINED_LICENCE = "trained through StyleGAN2-FFHQ: non-commercial research"
 
 DETECTOR = WeightFile(
     "mtcnn.safetensors",
@@ -120,13 +121,13 @@ PRESETS: dict[str, ModelSpec] = {
                 "encoder_residual_256.safetensors",
                 "6892d954e0c6af524dbbb90b845c01bc2069514101276501d40f5d076cd583ee",
                 _TRAINED,
-                _MOBILE_LICENCE,
+                _TRAINED_LICENCE,
             ),
             "samm": WeightFile(
                 "samm_compact.safetensors",
                 "ddcf102467996fb47aaaede7f4930d41b5c088fad2403293a3fb5f0e6ef7347c",
                 _TRAINED,
-                _MOBILE_LICENCE,
+                _TRAINED_LICENCE,
             ),
             "perceptual": ST_LPIPS,
         },

@@ -45,7 +45,8 @@ def test_mask_strength_ends(small, tiny, tiny_crop):
     drawn = samm.invert(tiny_crop, tiny, samm.Options(mask_strength=0))
     assert np.array_equal(drawn.blended, drawn.aligned)
     assert np.array_equal(redose(small, 0).blended, small.aligned)
-    assert np.array_equal(redose(redose(small, 2), 1).blended, small.blended)
+    assert redose(small, 1) is small
+    assert np.abs(redose(redose(small, 2), 1).blended.astype(int) - small.blended).max() <= 1
     more = redose(small, 2)
     assert more.keep_photo.mean() > small.keep_photo.mean()
     assert psnr(more.crop, more.blended) > psnr(small.crop, small.blended)
@@ -171,7 +172,7 @@ def test_a_real_photo_is_inverted_as_well_as_when_this_was_written(inversion):
 
 
 FIGURES = {
-    "psnr": {"generated": 0.0, "aligned": 0.0, "blended": 0.0},
-    "kept": 0.0,
-    "w_plus": [0.0, 0.0, 0.0, 0.0],
+    "psnr": {"generated": 13.468, "aligned": 16.097, "blended": 21.660},
+    "kept": 0.2787,
+    "w_plus": [-0.0203, 0.2749, 0.1379, 0.1694],
 }
