@@ -83,7 +83,8 @@ CSS = """
 #page { display: grid; gap: 16px; width: 100%; max-width: 1400px; margin: 0 auto;
         grid-template: "photo result" auto "controls result" 1fr / minmax(320px, 5fr) 7fr; }
 #source { grid-area: photo; } #result { grid-area: result; } #controls { grid-area: controls; }
-h1 { font-weight: 600 !important; }  /* the bundled font has no 700 */
+h1 { font-family: system-ui, sans-serif !important; }  /* the bundled font mixes two sets of glyphs here */
+.grid-container { grid-template-columns: repeat(var(--grid-cols), minmax(0, 1fr)) !important; }
 .caption-label { max-width: 100% !important; left: 0; right: 0; bottom: 0; margin: 0 !important;
                  font-size: .75rem !important; white-space: normal !important; text-align: center; }
 .grid-wrap { min-height: 0 !important; padding-top: 2.2rem !important; }
@@ -93,7 +94,8 @@ h1 { font-weight: 600 !important; }  /* the bundled font has no 700 */
 @media (min-width: 900px) { #result { position: sticky; top: 12px; align-self: start; } }
 @media (max-width: 899px) {
   #page { grid-template: "photo" auto "result" auto "controls" auto / 100%; }
-  button, .tab-nav button, label.wrap, input[type=number] { min-height: 44px; }
+  #masks .grid-container { grid-template-columns: repeat(3, minmax(0, 1fr)) !important; }
+  button.lg, #view label, #likeness label { min-height: 44px; }
 }
 """
 
