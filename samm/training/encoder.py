@@ -110,7 +110,10 @@ class EncoderTrainer:
         self.painter = Painter(networks, compiler)
         self.model = networks.encoder.train().requires_grad_(True)
         self._face_weight = _face_weight(self.device)
-        self._judge = losses.LatentDiscriminator(networks.generator.w_mean, networks.w_std).to(self.device)
+        with torch.random.fork_rng(devices=[]):  # constructors draw from the global generator
+            torch.manual_seed(seed)
+            judge = losses.LatentDiscriminator(networks.generator.w_mean, networks.w_std)
+        self._judge = judge.to(self.device)
         self._judge_optimizer = torch.optim.Adam(self._judge.parameters(), 2e-4, betas=(0.0, 0.99))
         self._judged = 0  # steps of the discriminator
         with torch.no_grad():
