@@ -303,8 +303,8 @@ def on_invert(
     state = replace(state, inversion=inversion, strength=1.0)
     sentence = f"Done in {seconds:.1f} s. {kept_sentence(state)}"
     if choice == "Fast" and not ON_GPU:
-        # A step is about one drawing forward, two backward and the perceptual network.
-        expected = 5 * REFINE_STEPS * inversion.seconds["Drawing"]
+        # A step, forward and backward through generator and perceptual network, takes about four drawings.
+        expected = 4 * REFINE_STEPS * inversion.seconds["Drawing"]
         sentence += f" For more likeness choose Faithful (about {max(1, round(expected, -1)):.0f} s here)."
     yield {**result(state, view_name), status: say(sentence)}
     if choice == "Faithful":

@@ -161,8 +161,12 @@ def _crops(
     if number > len(faces):
         found = f"{len(faces)} face" + ("s" if len(faces) > 1 else "")
         raise PhotoError(f"There is no face {number}; {found} found, so choose one of 1…{len(faces)}.")
-    face = faces[number - 1]
-    yield (f"_face{number}" if number > 1 else ""), face.quad, face_warnings(face)
+    face, notes = faces[number - 1], face_warnings(faces[number - 1])
+    if len(faces) > 1:
+        notes.append(
+            f"{len(faces)} faces found and number {number} by size taken; --face N or all takes others."
+        )
+    yield (f"_face{number}" if number > 1 else ""), face.quad, notes
 
 
 def _save(

@@ -62,6 +62,9 @@ def test_faces_can_be_chosen(tmp_path, capsys):
     assert run("invert", tmp_path / "pair.png", "--out", tmp_path / "out", "--face", "all") == 0
     names = {p.name for p in (tmp_path / "out").glob("*.png")}
     assert names == {"pair_face1_inversion.png", "pair_face2_inversion.png"}
+    capsys.readouterr()
+    assert run("invert", tmp_path / "pair.png", "--out", tmp_path / "out") == 0
+    assert "2 faces found and number 1 by size taken" in capsys.readouterr().out
     assert run("invert", tmp_path / "pair.png", "--out", tmp_path / "out", "--face", "3") == 1
     assert "There is no face 3; 2 faces found" in capsys.readouterr().err
     assert run("invert", tmp_path / "pair.png", "--out", tmp_path / "out", "--face", "zero") == 1
