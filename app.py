@@ -9,12 +9,13 @@ import html
 import logging
 import os
 import secrets
+import shutil
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import wraps
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ class Session:
     inversion: Inversion | None = None  # at the mask strength of 1
     strength: float = 1.0
 
-    @property
+    @cached_property
     def shown(self) -> Inversion:
         """The inversion at the visitor's mask strength."""
         return redose(self.inversion, self.strength)
@@ -203,25 +204,31 @@ def on_photo(upload: dict | None) -> Iterator[dict]:
     quad = found[0].quad if found else manual_quad((width / 2, height / 2), min(height, width), 0)
     for warning in [w for face in found[:1] for w in face_warnings(face)]:
         gr.Warning(warning)
-    (x, y), size, turn = quad_placement(quad)
     several = len(found) > 1
+    if several:
+        sentence = f"Found {len(found)} faces. Pick one."
+    else:
+        sentence = "Face found. Ready to invert." if found else NO_FACE
     yield {
         session: Session(upload["path"], found, quad if len(found) == 1 else None),
-        status: say(
-            f"Found {len(found)} faces. Pick one."
-            if several
-            else "Face found. Ready to invert."
-            if found
-            else NO_FACE
-        ),
+        status: say(sentence),
         faces: gr.Gallery(value=face_strip(photo_u8, found) if several else None, visible=several),
         crop: gr.Accordion(open=not found),
+        **crop_controls(photo_u8, quad),
+        invert: gr.Button(interactive=len(found) == 1),
+    }
+
+
+def crop_controls(photo_u8: np.ndarray, quad: np.ndarray) -> dict:
+    """Set the sliders of the manual crop, and its preview, to a quad."""
+    height, width = photo_u8.shape[:2]
+    (x, y), size, turn = quad_placement(quad)
+    return {
         crop_x: gr.Slider(value=round(x), maximum=width),
         crop_y: gr.Slider(value=round(y), maximum=height),
         crop_size: gr.Slider(value=round(size), maximum=2 * max(height, width)),
         crop_turn: gr.Slider(value=round(turn, 1)),
         crop_preview: crop_face(photo_u8, quad, 256),
-        invert: gr.Button(interactive=len(found) == 1),
     }
 
 
@@ -248,14 +255,9 @@ def face_strip(photo_u8: np.ndarray, found: tuple[Face, ...]) -> list[tuple[np.n
 def on_face(state: Session, event: gr.SelectData) -> Iterator[dict]:
     """Take the face that was picked."""
     quad = state.faces[event.index].quad
-    (x, y), size, turn = quad_placement(quad)
     yield {
         session: Session(state.path, state.faces, quad),
-        crop_x: round(x),
-        crop_y: round(y),
-        crop_size: round(size),
-        crop_turn: round(turn, 1),
-        crop_preview: crop_face(open_photo(state.path), quad, 256),
+        **crop_controls(open_photo(state.path), quad),
         invert: gr.Button(interactive=True),
     }
 
@@ -392,9 +394,9 @@ def pictures(state: Session, view_name: str) -> dict:
 def write_png(picture_u8: np.ndarray) -> str:
     """Write a download in full resolution under a name of its own; sweep what visitors have left."""
     folder = Path(FILES.name)
-    for old in folder.glob("*/*.png"):
+    for old in folder.iterdir():  # one folder a download
         if time.time() - old.stat().st_mtime > FILES_LIVE_S:
-            old.unlink(missing_ok=True)
+            shutil.rmtree(old, ignore_errors=True)
     path = Path(tempfile.mkdtemp(dir=folder)) / f"samm_{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.png"
     save_png(picture_u8, path)
     return str(path)
