@@ -80,7 +80,7 @@ class Inversion:
         generated: the generator's picture of w_plus alone.
         aligned: the generator's picture with aligned features, before blending: x̂_in.
         blended: the result x̂ of equation 4.
-        seconds: by stage.
+        seconds: by stage, over all passes that led here.
         refined: optimization steps that were taken.
     """
 
@@ -170,7 +170,7 @@ def refine(inversion: Inversion, model: Model, steps: int, progress: Progress | 
     `progress` is told of every step; when it answers True the search ends with the best code so far.
     """
     options = replace(inversion.options, refine_steps=steps)
-    clock = _Clock(progress)
+    clock = _Clock(progress, inversion.seconds)
     photo_pm1 = to_pm1(inversion.crop).to(model.device)
     view = _encoder_view(photo_pm1, model)
     w_plus = inversion.w_plus.to(model.device)
@@ -264,9 +264,9 @@ def _encoder_view(photo_pm1: Tensor, model: Model) -> Tensor:
 class _Clock:
     """Tell a listener of each stage and keep the seconds it took."""
 
-    def __init__(self, progress: Progress | None):
+    def __init__(self, progress: Progress | None, spent: Mapping[str, float] | None = None):
         self._tell = progress or (lambda stage, done, total: None)
-        self.seconds: dict[str, float] = {}
+        self.seconds = dict(spent or {})
 
     @contextmanager
     def stage(self, name: str, total: int = 1) -> Iterator[Callable[[int], bool | None]]:
