@@ -53,6 +53,39 @@ def test_small_pictures_are_the_averaged_full_one(model):
         torch.testing.assert_close(small, area_resize(full, size), atol=2e-5, rtol=0)
 
 
+def test_styles_are_a_second_way_to_the_same_picture(model):
+    generator, w_plus = model.generator, _w_plus(model)
+    picture = generator.draw(generator.styles(w_plus), lambda r, g: 0.5 * g, 256)
+    assert torch.equal(picture, generator.synthesize(w_plus, lambda r, g: 0.5 * g, 256))
+
+
+@pytest.mark.parametrize("preset", ["tiny", "tiny-stylegan2-e4e"])
+def test_every_style_is_drawn_with_and_some_only_color(preset):
+    model = samm.load(preset, "cpu")
+    generator, plain_features = model.generator, {}
+    styles = generator.styles(_w_plus(model))
+    plain = generator.draw(styles, lambda r, g: plain_features.setdefault(r, g), 256)
+    only_color = set()
+    for index in range(len(styles)):
+        features: dict[int, torch.Tensor] = {}
+        moved = [style + (i == index) * style.std() for i, style in enumerate(styles)]
+        picture = generator.draw(moved, lambda r, g, kept=features: kept.setdefault(r, g), 256)
+        assert not torch.equal(picture, plain)
+        if all(torch.equal(features[r], plain_features[r]) for r in plain_features):
+            only_color.add(index)
+    # The last block's second convolution comes after the last feature that can be seen.
+    assert only_color == {*generator.rgb_styles, len(styles) - 2}
+
+
+def test_style_space_has_the_documented_channels(embedded):
+    widths = [style.shape[1] for style in embedded.generator.styles(_w_plus(embedded))]
+    assert (len(widths), sum(widths)) == (23, 6752)
+    assert widths[:4] == [512, 512, 128, 512]
+    assert embedded.generator.rgb_styles == (22,)
+    ups, firsts, seconds = (sum(widths[i:22:3]) for i in (1, 2, 3))
+    assert (ups, firsts, seconds, widths[22]) == (2944, 736, 2496, 64)
+
+
 def test_encoder_contract(model):
     photo = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(4)) * 2 - 1
     code = model.encoder.encode(photo, model.generator, 2)

@@ -149,6 +149,30 @@ def test_full_size_figures_are_those_of_the_published_file():
     assert 0 < STYLEGAN2_FFHQ.size - values < 1000 * len(generator.state_dict())
 
 
+def test_style_space_is_that_of_the_published_code():
+    """StyleCLIP's order: 26 vectors of 9,088 channels, of which 6,048 do not belong to a ToRGB."""
+    with torch.device("meta"):
+        generator = StyleGAN2()
+        widths = [style.shape[1] for style in generator.styles(torch.zeros(1, 18, 512))]
+    assert widths == [512] * 15 + [256] * 3 + [128] * 3 + [64] * 3 + [32] * 2
+    assert generator.rgb_styles == tuple(range(1, 26, 3))
+    assert sum(widths) - sum(widths[i] for i in generator.rgb_styles) == 6048
+
+
+def test_styles_read_the_rows_of_their_layers(generator, w_plus):
+    plain = generator.styles(w_plus)
+    readers = []
+    for row in range(8):
+        code = w_plus.clone()
+        code[:, row] += 1
+        moved = generator.styles(code)
+        readers.append(
+            [i for i, (a, b) in enumerate(zip(plain, moved, strict=True)) if not torch.equal(a, b)]
+        )
+    # A ToRGB shares its row with the first convolution of the next block.
+    assert readers == [[0], [1, 2], [3], [4, 5], [6], [7, 8], [9], [10]]
+
+
 def test_rows_act_where_the_paper_puts_them(generator, w_plus):
     def features(code: torch.Tensor) -> tuple[dict[int, torch.Tensor], torch.Tensor]:
         seen: dict[int, torch.Tensor] = {}

@@ -5,7 +5,7 @@ Shapes: N batch, L style rows, C channels, H W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from torch import Tensor
@@ -25,13 +25,26 @@ class Generator(Protocol):
     resolution: int  # edge of the finished picture in pixels
     w_mean: Tensor  # (512,), the mean of W
 
+    @property
+    def rgb_styles(self) -> tuple[int, ...]:
+        """Indices of the styles that only color the picture: those of ToRGB and `to_img`."""
+        ...
+
     def mapping(self, z: Tensor) -> Tensor:
         """Map (N, 512) Gaussian noise to w (N, 512)."""
         ...
 
-    def synthesize(self, w_plus: Tensor, adapt: Adapt | None = None, size: int | None = None) -> Tensor:
-        """Draw w_plus (N, L, 512) as (N, 3, size, size), about -1…1 and not clamped.
+    def styles(self, w_plus: Tensor) -> tuple[Tensor, ...]:
+        """Map w_plus (N, L, 512) to s, the output (N, C) of each modulation layer in drawing order."""
+        ...
+
+    def draw(self, styles: Sequence[Tensor], adapt: Adapt | None = None, size: int | None = None) -> Tensor:
+        """Draw s, as `styles` gives it, as (N, 3, size, size), about -1…1 and not clamped.
 
         `size` is the full resolution if None; below it, the picture is the area-averaged full one.
         """
+        ...
+
+    def synthesize(self, w_plus: Tensor, adapt: Adapt | None = None, size: int | None = None) -> Tensor:
+        """Draw w_plus (N, L, 512), which is draw(styles(w_plus), adapt, size)."""
         ...

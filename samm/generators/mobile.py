@@ -42,9 +42,12 @@ class StyledConv(nn.Module):
         self.register_buffer("noise", torch.zeros(1, 1, resolution, resolution))
         self.register_buffer("scale", torch.ones(()))
 
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """Map x (N, C_in, H, W) under w (N, 512) to (N, C_out, H, W)."""
-        style = self.mod(w) * self.scale  # (N, C_in)
+    def style(self, w: Tensor) -> Tensor:
+        """Map w (N, 512) to (N, C_in)."""
+        return self.mod(w) * self.scale
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """Map x (N, C_in, H, W) under a style (N, C_in) to (N, C_out, H, W)."""
         if hasattr(self, "dw"):
             # A depthwise convolution commutes with a factor per channel, so the style moves into the small
             # point-wise matrix and the large feature map is passed over once less.
@@ -67,12 +70,17 @@ class Block(nn.Module):
         self.conv1 = StyledConv(c_in // 4, c_out, resolution)
         self.conv2 = StyledConv(c_out, c_out, resolution)
 
-    def forward(self, x: Tensor, w1: Tensor, w2: Tensor, adapt: Adapt | None) -> Tensor:
-        """Map x (N, C_in, H, H) under two rows of w_plus to (N, C_out, 2H, 2H)."""
-        x = self.conv1(haar_up(x * self.up(w1)[:, :, None, None]), w1)
+    def styles(self, w1: Tensor, w2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Map two rows of w_plus, (N, 512) each, to the styles of `up`, `conv1` and `conv2`."""
+        return self.up(w1), self.conv1.style(w1), self.conv2.style(w2)
+
+    def forward(self, x: Tensor, styles: Sequence[Tensor], adapt: Adapt | None) -> Tensor:
+        """Map x (N, C_in, H, H) under the block's three styles to (N, C_out, 2H, 2H)."""
+        up, first, second = styles
+        x = self.conv1(haar_up(x * up[:, :, None, None]), first)
         if adapt is not None:
             x = adapt(self.resolution, x)
-        return self.conv2(x, w2)
+        return self.conv2(x, second)
 
 
 class Mapping(nn.Module):
@@ -108,19 +116,35 @@ class MobileStyleGAN(nn.Module):
         self.register_buffer("to_img_scale", torch.ones(()))
         self.register_buffer("w_mean", torch.zeros(STYLE_DIM))
 
-    def synthesize(self, w_plus: Tensor, adapt: Adapt | None = None, size: int | None = None) -> Tensor:
-        """Draw w_plus (N, L, 512) as (N, 3, size, size), about -1…1, not clamped; see `Generator`."""
+    @property
+    def rgb_styles(self) -> tuple[int, ...]:
+        """Index of the last style, that of `to_img`; see `Generator`."""
+        return (3 * len(self.blocks) + 1,)
+
+    def styles(self, w_plus: Tensor) -> tuple[Tensor, ...]:
+        """Map w_plus (N, L, 512) to s: `conv1`, three styles for each block, `to_img`."""
         if w_plus.ndim != 3 or w_plus.shape[1:] != (self.num_layers, STYLE_DIM):
             raise ValueError(f"w_plus must be (N, {self.num_layers}, {STYLE_DIM}), got {tuple(w_plus.shape)}")
-        size = size or self.resolution
         rows = w_plus.unbind(1)
-        x = self.conv1(self.const.expand(len(w_plus), -1, -1, -1), rows[0])
+        styles = [self.conv1.style(rows[0])]
         for i, block in enumerate(self.blocks):
-            x = block(x, rows[2 * i + 1], rows[2 * i + 2], adapt)
-        x = x * (self.to_img_mod(rows[-1]) * self.to_img_scale)[:, :, None, None]
+            styles += block.styles(rows[2 * i + 1], rows[2 * i + 2])
+        return (*styles, self.to_img_mod(rows[-1]) * self.to_img_scale)
+
+    def draw(self, styles: Sequence[Tensor], adapt: Adapt | None = None, size: int | None = None) -> Tensor:
+        """Draw s as (N, 3, size, size), about -1…1, not clamped; see `Generator`."""
+        size = size or self.resolution
+        x = self.conv1(self.const.expand(len(styles[0]), -1, -1, -1), styles[0])
+        for i, block in enumerate(self.blocks):
+            x = block(x, styles[3 * i + 1 : 3 * i + 4], adapt)
+        x = x * styles[-1][:, :, None, None]
         if size > self.resolution // 2:
             return area_resize(haar_up(F.conv2d(x, self.to_img) + self.to_img_bias), size)
         # Averaging 2x2 pixels of an inverse Haar transform leaves LL / 2: the high bands need not be
         # computed.
         half = 0.5 * (F.conv2d(x, self.to_img[:3]) + self.to_img_bias[:, :3])
         return area_resize(half, size)
+
+    def synthesize(self, w_plus: Tensor, adapt: Adapt | None = None, size: int | None = None) -> Tensor:
+        """Draw w_plus (N, L, 512) as (N, 3, size, size), about -1…1, not clamped; see `Generator`."""
+        return self.draw(self.styles(w_plus), adapt, size)

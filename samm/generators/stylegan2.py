@@ -15,7 +15,7 @@ Shapes: N batch, L style rows, C channels, H W pixels.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from samm.generators import Adapt
 from samm.ops import EqualLinear, area_resize, modulated_conv2d, upfirdn2d
 
-__all__ = ["CHANNELS", "StyleGAN2"]
+__all__ = ["CHANNELS", "MappingLayer", "PixelNorm", "StyleGAN2"]
 
 CHANNELS = {4: 512, 8: 512, 16: 512, 32: 512, 64: 512, 128: 256, 256: 128, 512: 64, 1024: 32}
 STYLE_DIM = 512
@@ -59,9 +59,8 @@ class ModulatedConv2d(nn.Module):
         if up:
             self.blur = Blur(up=1, pad=(1, 1))  # 2H + 1 pixels back to 2H
 
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """Map x (N, C_in, H, H) under w (N, 512) to (N, C_out, H, H), or twice the size with `up`."""
-        style = self.modulation(w)
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """Map x (N, C_in, H, H) under a style (N, C_in) to (N, C_out, H, H), or twice the size with `up`."""
         x = modulated_conv2d(x, self.scale * self.weight[0], style, self.demodulate, self.up)
         return self.blur(x) if self.up else x
 
@@ -103,9 +102,9 @@ class StyledConv(nn.Module):
         """Apply what follows the convolution; apart from it, because a feature may be adapted between."""
         return self.activate(self.noise(x, noise))
 
-    def forward(self, x: Tensor, w: Tensor, noise: Tensor) -> Tensor:
-        """Map x (N, C_in, H, H) under w (N, 512) to (N, C_out, H, H), or twice the size with `up`."""
-        return self.finish(self.conv(x, w), noise)
+    def forward(self, x: Tensor, style: Tensor, noise: Tensor) -> Tensor:
+        """Map x (N, C_in, H, H) under a style (N, C_in) to (N, C_out, H, H), or twice the size with `up`."""
+        return self.finish(self.conv(x, style), noise)
 
 
 class ToRGB(nn.Module):
@@ -118,9 +117,9 @@ class ToRGB(nn.Module):
         if up:
             self.upsample = Blur(up=2, pad=(2, 1))
 
-    def forward(self, x: Tensor, w: Tensor, below: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, style: Tensor, below: Tensor | None = None) -> Tensor:
         """Map x (N, C_in, H, H) and the picture `below` (N, 3, H/2, H/2) to a picture (N, 3, H, H)."""
-        picture = self.conv(x, w) + self.bias
+        picture = self.conv(x, style) + self.bias
         return picture if below is None else picture + self.upsample(below)
 
 
@@ -191,21 +190,41 @@ class StyleGAN2(nn.Module):
         """Map (N, 512) Gaussian noise to w (N, 512)."""
         return self.style(z)
 
-    def synthesize(self, w_plus: Tensor, adapt: Adapt | None = None, size: int | None = None) -> Tensor:
-        """Draw w_plus (N, L, 512) as (N, 3, size, size), about -1…1, not clamped; see `Generator`."""
+    @property
+    def rgb_styles(self) -> tuple[int, ...]:
+        """Indices of the styles of the ToRGB layers; see `Generator`."""
+        return tuple(range(1, 3 * len(self.to_rgbs) + 2, 3))
+
+    def styles(self, w_plus: Tensor) -> tuple[Tensor, ...]:
+        """Map w_plus (N, L, 512) to s: first and second convolution and ToRGB at each resolution."""
         if w_plus.ndim != 3 or w_plus.shape[1:] != (self.num_layers, STYLE_DIM):
             raise ValueError(f"w_plus must be (N, {self.num_layers}, {STYLE_DIM}), got {tuple(w_plus.shape)}")
-        rows, noises = w_plus.unbind(1), list(self.noises.buffers())
-        x = self.conv1(self.input.input.expand(len(w_plus), -1, -1, -1), rows[0], noises[0])
-        picture = self.to_rgb1(x, rows[1])
+        rows = w_plus.unbind(1)
+        styles = [self.conv1.conv.modulation(rows[0]), self.to_rgb1.conv.modulation(rows[1])]
+        for k, to_rgb in enumerate(self.to_rgbs):
+            layers = (*self.convs[2 * k : 2 * k + 2], to_rgb)
+            own = rows[2 * k + 1 : 2 * k + 4]
+            styles += [layer.conv.modulation(w) for layer, w in zip(layers, own, strict=True)]
+        return tuple(styles)
+
+    def draw(self, styles: Sequence[Tensor], adapt: Adapt | None = None, size: int | None = None) -> Tensor:
+        """Draw s as (N, 3, size, size), about -1…1, not clamped; see `Generator`."""
+        noises = list(self.noises.buffers())
+        x = self.conv1(self.input.input.expand(len(styles[0]), -1, -1, -1), styles[0], noises[0])
+        picture = self.to_rgb1(x, styles[1])
         for k, to_rgb in enumerate(self.to_rgbs):
             first, second = self.convs[2 * k : 2 * k + 2]
-            x = first.conv(x, rows[2 * k + 1])
+            style1, style2, style_rgb = styles[3 * k + 2 : 3 * k + 5]
+            x = first.conv(x, style1)
             if adapt is not None and self.adapt_after == "convolution":
                 x = adapt(8 * 2**k, x)
             x = first.finish(x, noises[2 * k + 1])
             if adapt is not None and self.adapt_after == "activation":
                 x = adapt(8 * 2**k, x)
-            x = second(x, rows[2 * k + 2], noises[2 * k + 2])
-            picture = to_rgb(x, rows[2 * k + 3], picture)
+            x = second(x, style2, noises[2 * k + 2])
+            picture = to_rgb(x, style_rgb, picture)
         return area_resize(picture, size or self.resolution)
+
+    def synthesize(self, w_plus: Tensor, adapt: Adapt | None = None, size: int | None = None) -> Tensor:
+        """Draw w_plus (N, L, 512) as (N, 3, size, size), about -1…1, not clamped; see `Generator`."""
+        return self.draw(self.styles(w_plus), adapt, size)
