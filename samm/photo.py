@@ -13,9 +13,11 @@ import io
 import math
 import os
 import re
+import struct
 import uuid
 import warnings
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,6 +36,7 @@ __all__ = [
     "mask_to_u8",
     "open_photo",
     "png_bytes",
+    "read_png_text",
     "save_png",
     "to_pm1",
     "to_u8",
@@ -71,6 +74,10 @@ _EMPTY = "This file is empty; save or upload the picture again."
 _DAMAGED = "This picture seems to be cut off or damaged; save or download it again."
 
 _PNG_LEVEL = 2  # a whole photo in a quarter of the time of the usual 6, for a tenth more bytes
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_TEXTS = (b"iTXt", b"tEXt", b"zTXt")
+_MAX_PNG_CHUNKS = 100_000  # 40 megapixels fill 15,000 of libpng's usual 8 KiB
+_MAX_PNG_TEXT = 1 << 20  # bytes, packed or unpacked, of all text fields together
 _EXIF_ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -160,6 +167,26 @@ def save_png(image_u8: np.ndarray, path: str | Path, text: dict[str, str] | None
             part.unlink(missing_ok=True)
 
 
+def read_png_text(source: str | Path) -> dict[str, str]:
+    """Read the text fields of a PNG, keyword to text, stored in any of the three ways of the format.
+
+    We write iTXt; other tools may rewrite it as tEXt or zTXt, or move it behind the pixels. Pillow would
+    have to decode the pixels to see those, so the chunks are walked here (PNG specification, W3C, 11.3.3).
+    Fields beyond 1 MiB are left out; of fields with the same keyword the last is taken.
+
+    Raises:
+        PhotoError: the file is missing, unreadable, no PNG, cut off or damaged.
+    """
+    with _open_stream(source) as stream:
+        if stream.read(len(_PNG_SIGNATURE)) != _PNG_SIGNATURE:
+            raise PhotoError(f"{Path(source).name} is not a PNG; choose a picture that was saved as PNG.")
+        try:
+            return _decode_texts(_text_chunks(stream))
+        # struct and zlib raise for what is cut off, the others for fields that are not built as they should.
+        except (struct.error, zlib.error, ValueError, IndexError) as error:
+            raise PhotoError(_DAMAGED) from error
+
+
 def list_photos(paths: Iterable[str | Path]) -> list[Path]:
     """Expand folders to the pictures directly inside them, by name; pass files through in the given order.
 
@@ -202,6 +229,45 @@ def mask_to_u8(mask_01: Tensor) -> np.ndarray:
 def _quantize(levels: Tensor) -> Tensor:
     """Round to the nearest of 0…255, on the CPU."""
     return levels.detach().float().clamp(0, 255).round().to("cpu", torch.uint8)
+
+
+def _text_chunks(stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    """Yield kind and content of a PNG's text chunks, as far as the limit allows; step over all others."""
+    left = _MAX_PNG_TEXT
+    for _ in range(_MAX_PNG_CHUNKS):
+        length, kind = struct.unpack(">I4s", stream.read(8))
+        if kind == b"IEND":
+            return
+        if kind not in _PNG_TEXTS or length > left:
+            stream.seek(length + 4, os.SEEK_CUR)
+            continue
+        left -= length
+        content = stream.read(length)
+        if struct.unpack(">I", stream.read(4)) != (zlib.crc32(kind + content),):
+            raise ValueError("wrong checksum")
+        yield kind, content
+    raise ValueError("too many chunks")
+
+
+def _decode_texts(chunks: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Decode text chunks, as far as the limit allows."""
+    texts: dict[str, str] = {}
+    left = _MAX_PNG_TEXT
+    for kind, content in chunks:
+        keyword, value = content.split(b"\0", 1)
+        is_packed = kind == b"zTXt"
+        if kind == b"iTXt":  # flag, method, language, translated keyword
+            is_packed = bool(value[0])
+            _, _, value = value[2:].split(b"\0", 2)
+        elif is_packed:
+            value = value[1:]  # method
+        if is_packed:
+            value = zlib.decompressobj().decompress(value, left + 1)
+        if len(value) > left:
+            continue
+        left -= len(value)
+        texts[keyword.decode("latin-1")] = value.decode("utf-8" if kind == b"iTXt" else "latin-1")
+    return texts
 
 
 def _photos_in(folder: Path) -> list[Path]:
