@@ -74,15 +74,18 @@ class WeightFile:
         """Say where a person finds the file."""
         return f"{self.repo} on the Hugging Face Hub" if self.repo else self.source
 
-    def path(self) -> Path:
+    def path(self, *folders: Path) -> Path:
         """Find the file, or fetch it if it is published on the Hub.
+
+        Args:
+            folders: where to look first.
 
         Raises:
             WeightsError: it lies neither in $SAMM_WEIGHTS nor in `samm/weights` and cannot be fetched, or
                 what was fetched has another hash.
         """
         override = os.environ.get("SAMM_WEIGHTS")
-        for folder in ([Path(override)] if override else []) + [EMBEDDED]:
+        for folder in (*folders, *([Path(override)] if override else []), EMBEDDED):
             if (folder / self.name).is_file():
                 return folder / self.name
         if self.repo:
@@ -144,13 +147,18 @@ def encoder_layout(original: Mapping[str, Any]) -> dict[str, Any]:
     return {**encoder, "latent_avg": original.get("latent_avg")}
 
 
-def load_weights(module: nn.Module, file: WeightFile) -> None:
+def load_weights(module: nn.Module, file: WeightFile, *folders: Path) -> None:
     """Fill a module from a file, every key once; values become the module's dtype.
+
+    Args:
+        module: what to fill.
+        file: which file.
+        folders: where to look for it first.
 
     Raises:
         WeightsError: the file is missing, damaged, cut off, made for another network, or would run code.
     """
-    path = file.path()
+    path = file.path(*folders)
     state = _read_original(path, file) if file.layout else _read_own(path, file)
     differences = _differences(module.state_dict(), state)
     if differences:

@@ -30,7 +30,16 @@ from samm.generators.stylegan2 import CHANNELS, StyleGAN2
 from samm.identity import FaceDescriptor
 from samm.perceptual import STLPIPS
 
-__all__ = ["PRECISIONS", "PRESETS", "Model", "ModelSpec", "load", "load_descriptor", "load_detector"]
+__all__ = [
+    "PRECISIONS",
+    "PRESETS",
+    "Model",
+    "ModelSpec",
+    "load",
+    "load_descriptor",
+    "load_detector",
+    "load_generator",
+]
 
 _PARTS = ("generator", "encoder", "samm", "perceptual")
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -198,12 +207,10 @@ def load(preset: str = "mobile", device: str | torch.device | None = None, preci
         OptionError: the preset, device or precision does not exist here.
         WeightsError: a weights file is missing, damaged or of another layout.
     """
-    if preset not in PRESETS:
-        raise OptionError(f"There is no preset called {preset}; choose one of {', '.join(PRESETS)}.")
+    spec = _spec(preset)
     if precision not in PRECISIONS:
         raise OptionError(f"There is no precision called {precision}; choose one of {', '.join(PRECISIONS)}.")
     device = _device(device)
-    spec = PRESETS[preset]
     parts = {
         name: _build(make, spec.weights.get(name), spec.seed + index)
         for index, name in enumerate(_PARTS)
@@ -215,6 +222,18 @@ def load(preset: str = "mobile", device: str | torch.device | None = None, preci
     return Model(preset, **parts, device=device, precision=precision)
 
 
+def load_generator(preset: str = "mobile", device: str | torch.device | None = None) -> Generator:
+    """Build the generator of a preset alone, as `load` does; fitting needs no more.
+
+    Raises:
+        OptionError: the preset or device does not exist here.
+        WeightsError: its weights file is missing, damaged or of another layout.
+    """
+    spec = _spec(preset)
+    seed = spec.seed + _PARTS.index("generator")
+    return _build(spec.generator, spec.weights.get("generator"), seed).to(_device(device))
+
+
 def load_detector(device: str | torch.device = "cpu") -> Detector:
     """Build the face finder; it is small enough for the CPU."""
     return _build(Detector, DETECTOR, 0).to(device)
@@ -223,6 +242,12 @@ def load_detector(device: str | torch.device = "cpu") -> Detector:
 def load_descriptor(device: str | torch.device = "cpu") -> FaceDescriptor:
     """Build the likeness network; only measuring needs it."""
     return _build(FaceDescriptor, DESCRIPTOR, 0).to(device)
+
+
+def _spec(preset: str) -> ModelSpec:
+    if preset not in PRESETS:
+        raise OptionError(f"There is no preset called {preset}; choose one of {', '.join(PRESETS)}.")
+    return PRESETS[preset]
 
 
 def _build(make: Callable[[], nn.Module], file: WeightFile | None, seed: int) -> nn.Module:
