@@ -172,12 +172,15 @@ def aligner(samm: Levels, features: Mapping[int, Tensor], iterations: int) -> tu
 
 
 def replay(alignment: Alignment) -> Adapt:
-    """Apply stored flows and masks instead of predicting them, so an empty edit repeats the inversion."""
+    """Apply one photo's stored flows and masks instead of predicting them, to any number of pictures.
+
+    An unchanged code so repeats the inversion exactly.
+    """
 
     def adapt(resolution: int, g: Tensor) -> Tensor:
         if resolution not in alignment.flows:
             return g
         flow, mask = alignment.flows[resolution].to(g.device), alignment.masks[resolution].to(g.device)
-        return warp_masked(g, flow, mask)
+        return warp_masked(g, flow.expand(len(g), -1, -1, -1), mask)
 
     return adapt

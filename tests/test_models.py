@@ -6,11 +6,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+import editing.weights
 import samm
 from samm.checkpoints import EMBEDDED, WeightFile, load_weights, sha256
 from samm.models import DESCRIPTOR, DETECTOR, PRESETS
 
-FILES = {file.name: file for file in [*PRESETS["mobile"].weights.values(), DETECTOR, DESCRIPTOR]}
+_OWN = [*PRESETS["mobile"].weights.values(), DETECTOR, DESCRIPTOR]
+FILES = {file.name: file for file in [*_OWN, *editing.weights.FILES]}
 
 
 @pytest.mark.parametrize("name", sorted(FILES))

@@ -1,0 +1,221 @@
+"""What edits work with: directions, components and the text side, loaded when first needed.
+
+One `Tools` serves all photos and sessions of a model; phrases that were asked for once are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+
+import torch
+from torch import Tensor
+
+from editing import weights
+from editing.attributes import ATTRIBUTES
+from editing.directions import Direction, load_direction, load_directions, sample_w, sigma_along
+from editing.ganspace import Components, load_components
+from editing.phrases import meant_change
+from editing.recipe import Recipe, TextEdit
+from editing.styleclip import (
+    Channels,
+    Mapper,
+    Move,
+    OptimizeConfig,
+    even_reach,
+    global_direction,
+    load_channels,
+    load_mapper,
+    optimize,
+    random_channels,
+)
+from editing.textmodel import TextModel, load_clip, load_face_text
+from samm.alignment import Alignment, replay
+from samm.checkpoints import WeightFile
+from samm.errors import OptionError, WeightsError
+from samm.identity import FaceDescriptor
+from samm.inversion import Inversion, Progress
+from samm.models import PRESETS, Model, load_descriptor
+
+__all__ = ["Tools"]
+
+OPTIMIZE_STEPS = 40  # on two CPU cores a step takes about two seconds
+OPTIMIZE_IDENTITY = 1.0  # λ_id
+SAMPLES = 20_000
+DEFAULT = "mobile"  # the preset whose files are embedded
+
+
+class Tools:
+    """Directions, components and text tools for one model.
+
+    Args:
+        model: whose generator is edited.
+        directions: published or other direction files that replace a slider's own, by attribute name.
+        components: a components file instead of the embedded one, such as `ffhq_pca.pt`.
+        clip: a full CLIP of open_clip, "NAME" or "NAME:WEIGHTS", instead of the embedded text model.
+
+    Raises:
+        OptionError: `directions` names no attribute, or a file's shape does not fit.
+        WeightsError: a file is missing or damaged.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        directions: Mapping[str, Path] | None = None,
+        components: Path | None = None,
+        clip: str | None = None,
+    ):
+        self._model = model
+        self._components_file = components
+        self._clip = clip
+        self._replaced = {name: self._load_direction(name, path) for name, path in (directions or {}).items()}
+        self._moves: dict[TextEdit, Move] = {}
+        self._optima: dict[tuple[str, int], Tensor] = {}
+        self._lock = Lock()
+
+    def direction(self, name: str) -> Direction:
+        """Give an attribute's direction for this generator."""
+        return self._replaced.get(name) or self._own_directions[name]
+
+    @cached_property
+    def components(self) -> Components:
+        """The principal components of W."""
+        return load_components(self._components_file or weights.COMPONENTS.path())
+
+    @cached_property
+    def text_model(self) -> TextModel:
+        """The face-and-text model: the embedded one, or the full CLIP that was asked for."""
+        with torch.inference_mode(False):  # weights made under it could not enter an optimization
+            if self._clip is None:
+                return load_face_text(self._model.device)
+            name, _, pretrained = self._clip.partition(":")
+            return load_clip(name, pretrained or "openai", self._model.device)
+
+    def warnings(self, recipe: Recipe) -> list[str]:
+        """Say which words of a recipe the text model does not know."""
+        sentences = []
+        for text in recipe.texts:
+            unknown = self.text_model.unknown_words(text.target)
+            if unknown:
+                listed = ", ".join(f"“{word}”" for word in unknown)
+                sentences.append(
+                    f"The embedded text model was never trained on {listed}, so “{text.target}” may do "
+                    "something else; it knows hair, beard, glasses, make-up, age, expression and face shape. "
+                    "Full CLIP knows more."
+                )
+        return sentences
+
+    def text_move(self, text: TextEdit, inversion: Inversion, progress: Progress | None = None) -> Move:
+        """Turn words into what they do to a code at a strength of 1.
+
+        Global directions serve every face and are kept; a latent optimization belongs to one inversion.
+
+        Args:
+            text: the words.
+            inversion: the face that is edited.
+            progress: told of each step of an optimization; its answer True ends it with what it has.
+
+        Raises:
+            OptionError: no word is known, both phrases mean the same, or no mapper was trained for the
+                phrase.
+            WeightsError: a file is missing or damaged.
+        """
+        if text.method == "optimize":
+            return self._optimized(text, inversion, progress)
+        if text.method == "mapper":
+            return Move(w_plus=self._mapper(text.target)(inversion.w_plus.to(self._model.device)))
+        key = replace(text, strength=1.0)
+        with self._lock:
+            if key not in self._moves:
+                self._moves[key] = self._global(text)
+            return self._moves[key]
+
+    def _global(self, text: TextEdit) -> Move:
+        """Give a phrase's global direction, the same for all faces."""
+        with torch.inference_mode():
+            delta_t = meant_change(self.text_model, text.target, text.neutral)
+            return Move(
+                styles=even_reach(self._channels, global_direction(self._channels, delta_t, text.focus))
+            )
+
+    @cached_property
+    def _channels(self) -> Channels:
+        """What style channels do, for this generator and text model."""
+        generator, text_model = self._model.generator, self.text_model
+        if not PRESETS[self._model.preset].weights:
+            return random_channels(generator, text_model)  # a generator without meaning has none to measure
+        file = weights.channels_of(text_model.name)
+        try:
+            return load_channels(file.path(), generator, text_model)
+        except WeightsError as error:
+            if self._clip is None and self._model.preset == DEFAULT:
+                raise
+            clip = f" --clip {self._clip}" if self._clip else ""
+            raise OptionError(
+                f"Nothing was measured yet for the text model {text_model.name} with this generator: run "
+                f"python -m editing.fit channels --preset {self._model.preset}{clip}, put {file.name} into "
+                "the folder that SAMM_WEIGHTS names, or use the method optimize."
+            ) from error
+
+    def _optimized(self, text: TextEdit, inversion: Inversion, progress: Progress | None) -> Move:
+        key = (text.target, hash(inversion.w_plus.numpy().tobytes()))
+        if key not in self._optima:
+            self._optima[key] = self._optimize(text.target, inversion, progress or (lambda *stage: None))
+        return Move(w_plus=self._optima[key])
+
+    def _optimize(self, target: str, inversion: Inversion, tell: Progress) -> Tensor:
+        """Search a change of w_plus (1, L, 512) for one face and one phrase."""
+        generator, device = self._model.generator, self._model.device
+        with torch.inference_mode(False):
+            # Clones made outside of inference mode can enter a gradient.
+            start = inversion.w_plus.clone().to(device)
+            stored = Alignment(
+                {r: flow.clone() for r, flow in inversion.flows.items()},
+                {r: mask.clone() for r, mask in inversion.masks.items()},
+            )
+            config = OptimizeConfig(steps=OPTIMIZE_STEPS, identity=OPTIMIZE_IDENTITY)
+            search = optimize(
+                start, target, self.text_model, generator, self._descriptor, config, replay(stored)
+            )
+            best = start
+            for step, best in enumerate(search, 1):  # noqa: B007 - the last one is the result
+                if tell("Searching", step, OPTIMIZE_STEPS):
+                    break
+            return best - start
+
+    def _mapper(self, phrase: str) -> Mapper:
+        name = f"mapper_{phrase.replace(' ', '_')}.safetensors"
+        file = WeightFile(
+            name, "", f"python -m editing.fit mapper --phrase {phrase!r}", "as its training data"
+        )
+        try:
+            path = file.path()
+        except WeightsError as error:
+            raise OptionError(
+                f"No mapper was trained for “{phrase}”; train one with python -m editing.fit mapper --phrase "
+                f"{phrase!r}, or use the method global."
+            ) from error
+        return load_mapper(path).to(self._model.device)
+
+    @cached_property
+    def _own_directions(self) -> dict[str, Direction]:
+        return load_directions(weights.DIRECTIONS.path(), self._model.generator.num_layers)[0]
+
+    @cached_property
+    def _descriptor(self) -> FaceDescriptor:
+        return load_descriptor(self._model.device)
+
+    @cached_property
+    def _samples(self) -> Tensor:
+        """Samples of W (M, 512) to measure deviations on."""
+        return sample_w(self._model.generator, SAMPLES, 1.0, seed=2)
+
+    def _load_direction(self, name: str, path: Path) -> Direction:
+        if name not in ATTRIBUTES:
+            raise OptionError(f"There is no attribute {name}; choose one of {', '.join(ATTRIBUTES)}.")
+        layers = self._model.generator.num_layers
+        return load_direction(path, layers, lambda unit: sigma_along(self._samples, unit))
