@@ -126,9 +126,9 @@ def test_evaluate_prints_a_table_and_writes_json(tmp_path, capsys, tiny_crop):
 
 def test_equal_pictures_give_null_in_json(tmp_path):
     """The PSNR of a picture with itself is infinite, which JSON cannot say."""
-    from samm.__main__ import _json
+    from samm.batch import to_json
 
-    assert json.loads(_json({"psnr": float("inf"), "list": [1.0, float("nan")]})) == {
+    assert json.loads(to_json({"psnr": float("inf"), "list": [1.0, float("nan")]})) == {
         "psnr": None,
         "list": [1.0, None],
     }
