@@ -38,6 +38,7 @@ __all__ = [
     "move",
     "orthogonalize",
     "read_tensors",
+    "sample_w",
     "save_directions",
     "sigma_along",
 ]

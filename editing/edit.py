@@ -191,8 +191,7 @@ def _finish(inversion: Inversion, recipe: Recipe, code: Tensor, picture: Tensor,
     size = picture.shape[-1]
     photo_pm1 = area_resize(to_pm1(inversion.crop), size)
     if recipe.masks == "adaptive":
-        before_pm1 = area_resize(to_pm1(inversion.aligned), size)
-        gathered = adaptive_mask(gathered, photo_pm1, before_pm1, to_pm1(to_u8(picture)))
+        gathered = adaptive_mask(gathered, photo_pm1, to_pm1(inversion.aligned), picture)
     keep_photo = final_mask(gathered, recipe.mask_strength)
     blended = to_u8(blend(photo_pm1, picture, keep_photo))
     return Edit(recipe, code, to_u8(picture), gathered, keep_photo, blended)

@@ -23,7 +23,8 @@ from samm.ops import area_resize
 
 __all__ = ["adaptive_mask", "disagreement"]
 
-WORK_SIZE = 128  # the pictures are compared at this edge; lengths below are its pixels
+COMPARE_SIZE = 256  # edge at which pictures are compared, whatever size they are drawn at
+WORK_SIZE = 128  # edge of the maps made from that; lengths below are its pixels
 CHANGED = (0.15, 0.4)  # largest channel's change, of a range of 2: none of it counts, all of it counts
 SOFT_PX = 1.5  # deviation of the blur before that: hair and noise wander without an edit
 REACH_PX = 2  # the change is widened by this, since a contour's old place is seldom wholly under it
@@ -41,6 +42,9 @@ def adaptive_mask(keep_photo: Tensor, photo_pm1: Tensor, before_pm1: Tensor, aft
         before_pm1: (1, 3, S, S), the generator's aligned picture of the inversion.
         after_pm1: (1, 3, S, S), that of the edit.
     """
+    photo_pm1, before_pm1, after_pm1 = (
+        area_resize(picture, COMPARE_SIZE) for picture in (photo_pm1, before_pm1, after_pm1)
+    )
     changed = _rise(_blur(_difference(before_pm1, after_pm1), SOFT_PX), CHANGED)
     changed = _blur(F.max_pool2d(changed, 2 * REACH_PX + 1, 1, REACH_PX), 1.0)
     drawn = 1 - area_resize(keep_photo, WORK_SIZE)
@@ -52,7 +56,8 @@ def adaptive_mask(keep_photo: Tensor, photo_pm1: Tensor, before_pm1: Tensor, aft
 
 def disagreement(photo_pm1: Tensor, drawn_pm1: Tensor, soft_px: float) -> Tensor:
     """Measure how far two pictures are apart around each place: (1, 1, WORK_SIZE, WORK_SIZE) in 0…2."""
-    return _blur(_difference(photo_pm1, drawn_pm1), soft_px)
+    pictures = (area_resize(picture, COMPARE_SIZE) for picture in (photo_pm1, drawn_pm1))
+    return _blur(_difference(*pictures), soft_px)
 
 
 def _difference(a: Tensor, b: Tensor) -> Tensor:

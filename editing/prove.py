@@ -31,8 +31,10 @@ from editing.masks import disagreement
 from editing.recipe import MASKS, Recipe, TextEdit
 from editing.scores import SCORES, Scorer, load_scorer, signed
 from editing.tools import Tools
+from samm.alignment import Alignment, replay
 from samm.batch import expand
 from samm.faces import crop_face, find_faces
+from samm.generators import Adapt
 from samm.inversion import Inversion, invert
 from samm.models import Model, load, load_descriptor, load_detector
 from samm.ops import area_resize
@@ -303,7 +305,7 @@ def prove_exactness(inversion: Inversion, model: Model, tools: Tools, rounds: in
     Returns:
         The largest difference of an empty recipe, drawn anew, to the inversion, in levels of 255; the largest
         departure from w_plus of the mean of two opposite moves, over the sliders; and the median cost of a
-        slider edit in generator passes.
+        slider edit in generator passes, without and with the stored flows and masks.
     """
     drawn = edit_all(inversion, [Recipe()], model, tools)[0].blended
     difference = int(np.abs(drawn.astype(int) - inversion.blended.astype(int)).max())
@@ -314,15 +316,23 @@ def prove_exactness(inversion: Inversion, model: Model, tools: Tools, rounds: in
     mirror = max(float(((low + high) / 2 - inversion.w_plus).abs().max()) for low, high in sides)
     w_plus, recipe = inversion.w_plus.to(model.device), Recipe({"age": 1.0})
 
-    def draw() -> None:
-        with torch.inference_mode(), model.autocast():
-            to_u8(model.generator.synthesize(w_plus))
+    stored = replay(Alignment(dict(inversion.flows), dict(inversion.masks)))
 
-    ratios = []
+    def draw(adapt: Adapt | None) -> None:
+        with torch.inference_mode(), model.autocast():
+            to_u8(model.generator.synthesize(w_plus, adapt))
+
+    plain, aligned = [], []
     for _ in range(rounds + 1):
-        passed, edited = _seconds(draw), _seconds(lambda: edit(inversion, recipe, model, tools))
-        ratios.append(edited / passed)
-    return {"zero_recipe": difference, "mirror": mirror, "passes": median(ratios[1:])}
+        edited = _seconds(lambda: edit(inversion, recipe, model, tools))
+        plain.append(edited / _seconds(lambda: draw(None)))
+        aligned.append(edited / _seconds(lambda: draw(stored)))
+    return {
+        "zero_recipe": difference,
+        "mirror": mirror,
+        "plain_passes": median(plain[1:]),
+        "aligned_passes": median(aligned[1:]),
+    }
 
 
 def _seconds(run: Callable[[], object]) -> float:

@@ -23,7 +23,7 @@ FACE_TEXT = _own(
     "face_text.safetensors", "a2e886bce26dea3fa88c2027e80ae4763e4c044c1f6fa97ca7389bb647b0e22f", "text"
 )
 DIRECTIONS = _own(
-    "directions.safetensors", "9266c225e0847c6731f821aa7dda993fb8c2acfacc56c5962dd2e67b5dfbe4a8", "directions"
+    "directions.safetensors", "dc807aeb11b19f76c01344ced4ba88a1d26e9fa466b4939448ee209a1b2dfda1", "directions"
 )
 COMPONENTS = _own(
     "components.safetensors", "8024dbdd46eececedc5c82df3b98bf879949163f245788907edc9219b47b70da", "components"

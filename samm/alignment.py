@@ -60,7 +60,7 @@ def warp(feature: Tensor, flow: Tensor) -> Tensor:
 
 def warp_masked(feature: Tensor, flow: Tensor, mask: Tensor) -> Tensor:
     """Warp where the mask is high and leave the feature alone where it is 0: GS(g, Δ)·M + g·(1 − M)."""
-    return (warp(feature, flow) * mask + feature * (1 - mask)).to(feature.dtype)
+    return torch.lerp(feature.float(), warp(feature, flow), mask).to(feature.dtype)
 
 
 class Res(nn.Module):

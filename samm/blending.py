@@ -5,6 +5,7 @@ A visitor's mask strength and brush enter the picture in `final_mask` and nowher
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from samm.masking import dose_mask, paint_mask
@@ -21,4 +22,4 @@ def final_mask(
 
 def blend(photo: Tensor, generated: Tensor, keep_photo: Tensor) -> Tensor:
     """Composite photo and generator picture, equation 4; all (N, C, H, W), keep_photo (N, 1, H, W) in 0…1."""
-    return keep_photo * photo + (1 - keep_photo) * generated
+    return torch.lerp(generated, photo, keep_photo)  # keep_photo · photo + (1 − keep_photo) · generated

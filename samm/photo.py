@@ -205,7 +205,7 @@ def list_photos(paths: Iterable[str | Path]) -> list[Path]:
 def to_pm1(image_u8: np.ndarray) -> Tensor:
     """Turn a uint8 picture (H, W, 3) into a float32 tensor (1, 3, H, W) in -1…1."""
     image = torch.tensor(image_u8).permute(2, 0, 1)[None]  # (H, W, 3) → (1, 3, H, W)
-    return image.float().contiguous() / 127.5 - 1
+    return image.float().contiguous().div_(127.5).sub_(1)  # in place: a picture has three million values
 
 
 def to_u8(image_pm1: Tensor) -> np.ndarray:
@@ -214,7 +214,8 @@ def to_u8(image_pm1: Tensor) -> np.ndarray:
         image_pm1 = image_pm1[0]
     if image_pm1.ndim != 3 or len(image_pm1) != 3:
         raise ValueError(f"expected (1, 3, H, W) or (3, H, W), got {tuple(image_pm1.shape)}")
-    return _quantize(image_pm1 * 127.5 + 127.5).permute(1, 2, 0).contiguous().numpy()  # (3, H, W) → (H, W, 3)
+    pixels = image_pm1.detach().float().permute(1, 2, 0).contiguous()  # (3, H, W) → (H, W, 3)
+    return _quantize(pixels.mul(127.5).add_(127.5)).numpy()
 
 
 def mask_to_u8(mask_01: Tensor) -> np.ndarray:
@@ -223,12 +224,12 @@ def mask_to_u8(mask_01: Tensor) -> np.ndarray:
         mask_01 = mask_01[0, 0]
     if mask_01.ndim != 2:
         raise ValueError(f"expected (1, 1, H, W) or (H, W), got {tuple(mask_01.shape)}")
-    return _quantize(mask_01 * 255).contiguous().numpy()
+    return _quantize(mask_01.detach().float() * 255).contiguous().numpy()
 
 
 def _quantize(levels: Tensor) -> Tensor:
-    """Round to the nearest of 0…255, on the CPU."""
-    return levels.detach().float().clamp(0, 255).round().to("cpu", torch.uint8)
+    """Round to the nearest of 0…255, on the CPU; `levels` is used up."""
+    return levels.clamp_(0, 255).round_().to("cpu", torch.uint8)
 
 
 def _text_chunks(stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:

@@ -11,6 +11,7 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 import samm
 from editing import weights
 from editing.attributes import ATTRIBUTES
-from editing.directions import sample_w, save_directions
+from editing.directions import load_directions, sample_w, save_directions
 from editing.fit.bank import draw_faces, score_faces
 from editing.fit.channels import fit_channels
 from editing.fit.components import fit_components, save_components
@@ -76,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     step["text"].add_argument("--drawn", type=int, default=16_000, help="drawn faces beside the real ones")
     step["bank"].add_argument("--samples", type=int, default=40_000)
     step["directions"].add_argument("--probes", type=int, default=48)
+    step["directions"].add_argument("--only", nargs="+", default=[], metavar="NAME", help="keep the others")
+    step["directions"].add_argument("--rows", type=_rows, metavar="A-B", help="try these rows only")
+    step["directions"].add_argument("--gain", type=float, help="try this gain only")
     step["components"].add_argument("--samples", type=int, default=1_000_000)
     for name in ("channels", "mapper"):
         step[name].add_argument("--clip", metavar="NAME[:WEIGHTS]", help="a full CLIP of open_clip instead")
@@ -84,6 +88,11 @@ def _parser() -> argparse.ArgumentParser:
     step["mapper"].add_argument("--phrase", required=True)
     step["mapper"].add_argument("--steps", type=int, default=2000)
     return parser
+
+
+def _rows(text: str) -> tuple[int, int]:
+    start, stop = text.split("-")
+    return int(start), int(stop)
 
 
 def _scorer(args: argparse.Namespace) -> None:
@@ -130,10 +139,16 @@ def _directions(args: argparse.Namespace) -> None:
     w = sample_w(generator, len(bank["scores"]), BANK_PSI, BANK_SEED)
     scorer, descriptor = load_scorer(args.device, args.out), samm.load_descriptor(args.device)
     config = FitConfig(probes=args.probes)
+    config = replace(config, rows=(args.rows,)) if args.rows else config
+    config = replace(config, gains=(args.gain,)) if args.gain else config
     fitted, metadata = fit_directions(
-        generator, scorer, descriptor, ATTRIBUTES, w, bank["scores"].float(), config, args.seed + 1
+        generator, scorer, descriptor, ATTRIBUTES, w, bank["scores"].float(), config, args.seed + 1, args.only
     )
-    save_directions(args.out / weights.DIRECTIONS.name, fitted, metadata)
+    path = args.out / weights.DIRECTIONS.name
+    if args.only:  # the others stay as they are
+        kept, known = load_directions(weights.DIRECTIONS.path(args.out), generator.num_layers)
+        fitted, metadata = {**kept, **fitted}, {**known, **metadata}
+    save_directions(path, fitted, metadata)
 
 
 def _components(args: argparse.Namespace) -> None:

@@ -11,6 +11,7 @@ Shapes: M samples, K scores, L style rows.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +59,7 @@ def fit_directions(
     scores: Tensor,
     config: FitConfig | None = None,
     seed: int = 1,
+    only: Sequence[str] = (),
 ) -> tuple[dict[str, Direction], dict[str, dict[str, Any]]]:
     """Fit one direction for each attribute.
 
@@ -70,6 +72,7 @@ def fit_directions(
         scores: see `w`.
         config: choices.
         seed: of split and probes.
+        only: names of the directions wanted; all if empty.
 
     Returns:
         The directions, with rows and sigma, and for each what was found on the way: the held-out accuracy,
@@ -82,6 +85,8 @@ def fit_directions(
     directions: dict[str, Direction] = {}
     metadata: dict[str, dict[str, Any]] = {}
     for name, attribute in attributes.items():
+        if only and name not in only:
+            continue
         normal, accuracy, count = fits[name]
         unit = (
             orthogonalize(normal, [fits[other][0] for other in attribute.keep]) if attribute.keep else normal
