@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ATTRIBUTES", "Attribute"]
+from samm.errors import OptionError
+
+__all__ = ["ATTRIBUTES", "Attribute", "find"]
 
 
 @dataclass(frozen=True)
@@ -68,3 +70,14 @@ ATTRIBUTES: dict[str, Attribute] = {
         Attribute("nose", "Nose", "small to large", "big_nose", ("gender", "age"), more=True),
     )
 }
+
+
+def find(name: str) -> Attribute:
+    """Look an attribute up.
+
+    Raises:
+        OptionError: there is none of that name.
+    """
+    if name not in ATTRIBUTES:
+        raise OptionError(f"There is no attribute {name}; choose one of {', '.join(ATTRIBUTES)}.")
+    return ATTRIBUTES[name]

@@ -41,6 +41,7 @@ __all__ = [
     "sample_w",
     "save_directions",
     "sigma_along",
+    "spread",
 ]
 
 STYLE_DIM = 512
@@ -138,6 +139,11 @@ def sample_w(generator: Generator, count: int, psi: float, seed: int) -> Tensor:
     z = torch.randn(count, STYLE_DIM, generator=torch.Generator().manual_seed(seed))
     w = torch.cat([generator.mapping(part.to(device)).float() for part in z.split(8192)])
     return torch.lerp(generator.w_mean, w, psi).cpu()
+
+
+def spread(w: Tensor, num_layers: int) -> Tensor:
+    """Repeat w (N, 512) over all rows: (N, L, 512)."""
+    return w[:, None].expand(-1, num_layers, -1)
 
 
 def orthogonalize(direction: Tensor, conditions: Sequence[Tensor]) -> Tensor:

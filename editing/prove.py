@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from editing.attributes import ATTRIBUTES
-from editing.directions import move, sample_w
+from editing.directions import move, sample_w, spread
 from editing.edit import Edit, edit, edit_all, move_code
 from editing.masks import disagreement
 from editing.recipe import MASKS, Recipe, TextEdit
@@ -162,7 +162,7 @@ def prove_sliders(model: Model, tools: Tools, judge: Judge, count: int) -> list[
     """Move `count` fresh samples of W along every slider."""
     generator = model.generator
     w = sample_w(generator, count, PSI, SEED)
-    codes = w[:, None].expand(-1, generator.num_layers, -1)
+    codes = spread(w, generator.num_layers)
 
     def draw_and_judge(w_plus: Tensor) -> tuple[Tensor, Tensor]:
         with torch.inference_mode(), model.autocast():
@@ -353,7 +353,7 @@ def invert_faces(model: Model, folder: Path | None, count: int) -> list[Inversio
                 crop_face(photo, face.quad, model.resolution) for face in find_faces(photo, detector)[:1]
             ]
         w = sample_w(model.generator, max(count - len(crops), 0), PSI, SEED + 1)
-        for code in w[:, None, None].expand(-1, -1, model.generator.num_layers, -1):
+        for code in spread(w, model.generator.num_layers).split(1):
             with torch.inference_mode():
                 crops.append(to_u8(model.generator.synthesize(code.to(model.device))))
     return [invert(crop, model) for crop in tqdm(crops[:count], "Inverting", disable=None, leave=False)]

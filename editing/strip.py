@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from editing.attributes import ATTRIBUTES
+from editing.attributes import find
 from editing.edit import Edit
 from editing.recipe import Recipe
 from samm.errors import OptionError
@@ -26,9 +26,7 @@ def strengths(name: str, count: int) -> list[float]:
     Raises:
         OptionError: there is no such attribute.
     """
-    if name not in ATTRIBUTES:
-        raise OptionError(f"There is no attribute {name}; choose one of {', '.join(ATTRIBUTES)}.")
-    attribute = ATTRIBUTES[name]
+    attribute = find(name)
     return np.linspace(attribute.low, attribute.high, count).round(2).tolist()
 
 

@@ -22,7 +22,7 @@ from editing.weights import FACE_TEXT
 from samm.checkpoints import load_weights
 from samm.errors import OptionError, WeightsError
 
-__all__ = ["FaceText", "FullCLIP", "TextModel", "load_clip", "load_face_text", "words"]
+__all__ = ["FaceText", "FullCLIP", "TextModel", "load_clip", "load_face_text", "load_text_model", "words"]
 
 _CONFIG = Path(__file__).parent / "face_text.json"
 _WORD = re.compile(r"[a-z']+")
@@ -198,3 +198,11 @@ def load_clip(
         ) from error
     normalize = preprocess.transforms[-1]
     return FullCLIP(name, clip, open_clip.get_tokenizer(name), normalize.mean, normalize.std)
+
+
+def load_text_model(clip: str | None, device: torch.device | str = "cpu", *folders: Path) -> TextModel:
+    """Load the full CLIP that "NAME" or "NAME:WEIGHTS" asks for, or without it the embedded model."""
+    if clip is None:
+        return load_face_text(device, *folders)
+    name, _, pretrained = clip.partition(":")
+    return load_clip(name, pretrained or "openai", device)

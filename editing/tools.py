@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from editing import weights
-from editing.attributes import ATTRIBUTES
+from editing.attributes import find
 from editing.directions import Direction, load_direction, load_directions, sample_w, sigma_along
 from editing.ganspace import Components, load_components
 from editing.phrases import meant_change
@@ -32,7 +32,7 @@ from editing.styleclip import (
     optimize,
     random_channels,
 )
-from editing.textmodel import TextModel, load_clip, load_face_text
+from editing.textmodel import TextModel, load_text_model
 from samm.alignment import Alignment, replay
 from samm.checkpoints import WeightFile
 from samm.errors import OptionError, WeightsError
@@ -90,10 +90,7 @@ class Tools:
     def text_model(self) -> TextModel:
         """The face-and-text model: the embedded one, or the full CLIP that was asked for."""
         with torch.inference_mode(False):  # weights made under it could not enter an optimization
-            if self._clip is None:
-                return load_face_text(self._model.device)
-            name, _, pretrained = self._clip.partition(":")
-            return load_clip(name, pretrained or "openai", self._model.device)
+            return load_text_model(self._clip, self._model.device)
 
     def warnings(self, recipe: Recipe) -> list[str]:
         """Say which words of a recipe the text model does not know."""
@@ -215,7 +212,6 @@ class Tools:
         return sample_w(self._model.generator, SAMPLES, 1.0, seed=2)
 
     def _load_direction(self, name: str, path: Path) -> Direction:
-        if name not in ATTRIBUTES:
-            raise OptionError(f"There is no attribute {name}; choose one of {', '.join(ATTRIBUTES)}.")
+        find(name)  # or refuse
         layers = self._model.generator.num_layers
         return load_direction(path, layers, lambda unit: sigma_along(self._samples, unit))

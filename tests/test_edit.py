@@ -328,7 +328,7 @@ def test_a_file_can_take_the_place_of_a_direction(small, tiny, tmp_path, generat
 def test_a_full_clip_that_nothing_was_fitted_for_says_what_to_run(small, tiny, monkeypatch):
     fresh = Tools(tiny).text_model
     monkeypatch.setattr(fresh, "name", "Huge-CLIP", raising=False)
-    monkeypatch.setattr(tools_module, "load_clip", lambda *args: fresh)
+    monkeypatch.setattr(tools_module, "load_text_model", lambda *args: fresh)
     published = replace(tiny, preset="mobile")
     with pytest.raises(OptionError, match=r"editing\.fit channels --preset mobile --clip Huge-CLIP"):
         Tools(published, clip="Huge-CLIP").text_move(BLONDE, small)

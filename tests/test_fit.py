@@ -16,11 +16,11 @@ from torch import nn
 
 from editing import scores as scores_module
 from editing.attributes import Attribute
-from editing.directions import load_directions, sample_w, save_directions
+from editing.directions import load_directions, sample_w, save_directions, spread
 from editing.fit import directions as directions_module
 from editing.fit.__main__ import BANK_FILE, BANK_PSI, BANK_SEED, main
 from editing.fit.augment import augment
-from editing.fit.bank import draw_faces, score_faces, spread
+from editing.fit.bank import draw_faces, score_faces
 from editing.fit.captions import CONCEPTS, NEUTRAL, draw_caption, every_word
 from editing.fit.directions import FitConfig, fit_directions
 from editing.fit.labels import HELD_OUT, SIZE, LabeledFaces, read_labeled

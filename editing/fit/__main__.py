@@ -15,7 +15,6 @@ from dataclasses import replace
 from functools import reduce
 from operator import add
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -35,9 +34,10 @@ from editing.fit.scorer import report, train_scorer
 from editing.fit.text import caption_report, text_config, train_text
 from editing.scores import YES_NO, Scorer, load_scorer, probabilities
 from editing.styleclip import save_channels, save_mapper
-from editing.textmodel import FaceText, load_clip, load_face_text
+from editing.textmodel import FaceText, TextModel, load_text_model
 from samm.generators import Generator
 from samm.models import load_generator
+from samm.training.data import to_pm1
 
 log = logging.getLogger("editing.fit")
 
@@ -108,9 +108,7 @@ def _text(args: argparse.Namespace) -> None:
     """Train the embedded text model on real and drawn faces."""
     device, data = torch.device(args.device), _read(args)
     scorer = load_scorer(device, args.out)
-    seen = probabilities(
-        score_faces(scorer, (f.to(device).float() / 127.5 - 1 for f in data.faces.split(256)))
-    )
+    seen = probabilities(score_faces(scorer, (to_pm1(f.to(device)) for f in data.faces.split(256))))
     scores = _known_first(data.labels, seen)
     generator = _generator(args)
     faces, labels = [data.faces[~data.held_out]], [scores[~data.held_out]]
@@ -160,7 +158,7 @@ def _components(args: argparse.Namespace) -> None:
 
 
 def _channels(args: argparse.Namespace) -> None:
-    """Measure how style channels and rows of W+ move the text model's view of a picture."""
+    """Measure how style channels move the text model's view of a picture."""
     generator, text_model = _generator(args), _text_model(args)
     channels = fit_channels(
         generator, text_model, args.images, args.seed, precision=args.precision,
@@ -193,11 +191,8 @@ def _generator(args: argparse.Namespace) -> Generator:
     return load_generator(args.preset, args.device)
 
 
-def _text_model(args: argparse.Namespace) -> Any:
-    if args.clip:
-        name, _, pretrained = args.clip.partition(":")
-        return load_clip(name, pretrained or "openai", args.device)
-    return load_face_text(args.device, args.out)
+def _text_model(args: argparse.Namespace) -> TextModel:
+    return load_text_model(args.clip, args.device, args.out)
 
 
 def _known_first(labels: Tensor, seen: Tensor) -> Tensor:

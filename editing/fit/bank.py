@@ -1,6 +1,6 @@
-"""A bank of drawn faces: samples of W, what the scorer sees in them, where the text model places them.
+"""A bank of drawn faces: samples of W and what the scorer sees in them.
 
-Shapes: M samples, K scores, D width of the text space, H W pixels.
+Shapes: M samples, K scores.
 """
 
 from __future__ import annotations
@@ -11,16 +11,12 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from editing.directions import spread
 from samm.generators import Generator
 
-__all__ = ["draw_faces", "score_faces", "spread"]
+__all__ = ["draw_faces", "score_faces"]
 
 RENDER_SIZE = 256
-
-
-def spread(w: Tensor, num_layers: int) -> Tensor:
-    """Repeat w (N, 512) over all rows: (N, L, 512)."""
-    return w[:, None].expand(-1, num_layers, -1)
 
 
 def draw_faces(generator: Generator, w: Tensor, batch: int = 32, size: int = RENDER_SIZE) -> Iterator[Tensor]:

@@ -22,8 +22,17 @@ from sklearn.svm import LinearSVC
 from torch import Tensor, nn
 
 from editing.attributes import Attribute
-from editing.directions import Direction, fit_rows, limit_rows, move, orthogonalize, sample_w, sigma_along
-from editing.fit.bank import draw_faces, spread
+from editing.directions import (
+    Direction,
+    fit_rows,
+    limit_rows,
+    move,
+    orthogonalize,
+    sample_w,
+    sigma_along,
+    spread,
+)
+from editing.fit.bank import draw_faces
 from editing.scores import SCORES, signed
 from samm.generators import Generator
 

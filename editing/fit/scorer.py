@@ -18,11 +18,13 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from editing.fit.augment import augment
+from editing.fit.bank import score_faces
 from editing.fit.labels import LabeledFaces
 from editing.fit.settle import settle
 from editing.scores import CELEBA, SCORES, YES_NO, Scorer
+from samm.training.data import to_pm1
 
-__all__ = ["report", "train_scorer"]
+__all__ = ["area_under_curve", "report", "train_scorer"]
 
 log = logging.getLogger("editing.fit")
 
@@ -102,8 +104,7 @@ def report(
     """
     scorer = scorer.to(device)
     faces, labels = data.faces[data.held_out], data.labels[data.held_out]
-    pictures = (chunk.to(device).float() / 127.5 - 1 for chunk in faces.split(batch))
-    scores = torch.cat([scorer(chunk).float().cpu() for chunk in pictures])
+    scores = score_faces(scorer, (to_pm1(chunk.to(device)) for chunk in faces.split(batch)))
     figures: dict[str, dict[str, Any]] = {}
     for column, name in enumerate(SCORES):
         known = labels[:, column].isfinite()
@@ -116,19 +117,22 @@ def report(
 
 def _judge_yes_no(scores: Tensor, labels: Tensor) -> dict[str, float]:
     yes, no = scores[labels > 0.5], scores[labels < 0.5]
-    ranks = torch.cat([yes, no]).argsort().argsort()[: len(yes)].float() + 1
-    area = (
-        (ranks.sum() - len(yes) * (len(yes) + 1) / 2) / (len(yes) * len(no))
-        if len(yes) and len(no)
-        else math.nan
-    )
     hits = [float((yes > 0).float().mean()), float((no < 0).float().mean())]
     return {
         "share": float(labels.mean()),
         "accuracy": float(((scores > 0) == (labels > 0.5)).float().mean()),
         "balanced_accuracy": sum(hits) / 2,
-        "area_under_curve": float(area),
+        "area_under_curve": area_under_curve(scores, labels > 0.5),
     }
+
+
+def area_under_curve(scores: Tensor, true: Tensor) -> float:
+    """Give the chance that a true face (booleans (N,)) scores above a false one; NaN without both kinds."""
+    yes, no = int(true.sum()), int((~true).sum())
+    if not yes or not no:
+        return math.nan
+    ranks = scores.argsort().argsort()[true].float() + 1
+    return (float(ranks.sum()) - yes * (yes + 1) / 2) / (yes * no)
 
 
 def _judge_number(scores: Tensor, labels: Tensor) -> dict[str, float]:

@@ -18,8 +18,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from editing.fit.augment import augment
 from editing.fit.captions import CONCEPTS, Caption, draw_caption, every_word
+from editing.fit.scorer import area_under_curve
 from editing.fit.settle import settle
 from editing.textmodel import FaceText
+from samm.training.data import to_pm1
 
 __all__ = ["CONFIG", "caption_report", "text_config", "train_text"]
 
@@ -111,9 +113,7 @@ def caption_report(
         true ones.
     """
     model = model.to(device)
-    images = torch.cat(
-        [model.embed_images(f.to(device).float() / 127.5 - 1).float() for f in faces.split(256)]
-    )
+    images = torch.cat([model.embed_images(to_pm1(f.to(device))).float() for f in faces.split(256)])
     figures = {}
     for name, concept in CONCEPTS.items():
         phrase = (concept.nouns + concept.adjectives + concept.people)[0]
@@ -121,10 +121,12 @@ def caption_report(
         true = concept.truth(scores) > 0.5
         if not 0 < true.sum() < len(true):
             continue
-        ranks = similarity.argsort().argsort()[true].float() + 1
-        yes, no = int(true.sum()), int((~true).sum())
-        area = (float(ranks.sum()) - yes * (yes + 1) / 2) / (yes * no)
-        figures[name] = {"phrase": phrase, "share": yes / len(true), "area_under_curve": area}
+        area = area_under_curve(similarity, true)
+        figures[name] = {
+            "phrase": phrase,
+            "share": int(true.sum()) / len(true),
+            "area_under_curve": area,
+        }
     mean = sum(figure["area_under_curve"] for figure in figures.values()) / len(figures)
     log.info("text model: mean area under the curve %.3f over %d concepts", mean, len(figures))
     return figures

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from samm.training.dice import Dice
 
-__all__ = ["FacePool", "read_pack"]
+__all__ = ["FacePool", "read_pack", "to_pm1"]
 
 SIZE = 256
 # A pack of n faces is drawn with probability ∝ √n: large packs lead, and small, sharp ones are seen often.
@@ -73,7 +73,7 @@ class FacePool:
         self._weights = sizes.double() ** exponent
         self._faces = torch.cat([pack[: len(pack) - held_out] for pack in packs]).to(device)
         tails = torch.cat([pack[len(pack) - held_out :] for pack in packs])
-        self.held_out = _to_pm1(tails.to(device))
+        self.held_out = to_pm1(tails.to(device))
 
     def __len__(self) -> int:
         """Count the faces to train on."""
@@ -83,10 +83,11 @@ class FacePool:
         """Draw n faces (n, 3, H, W) in -1…1, each mirrored with probability one half."""
         pack = dice.pick(self._weights, n)
         within = (dice.uniform(n) * self._sizes[pack]).long().clamp(max=self._sizes[pack] - 1)
-        faces = _to_pm1(self._faces[self._starts[pack] + within])
+        faces = to_pm1(self._faces[self._starts[pack] + within])
         mirrored = dice.chance(0.5, n, 1, 1, 1)
         return torch.where(mirrored, faces.flip(3), faces)
 
 
-def _to_pm1(faces_u8: Tensor) -> Tensor:
+def to_pm1(faces_u8: Tensor) -> Tensor:
+    """Turn uint8 faces (N, 3, H, W) into floats in -1…1."""
     return faces_u8.float() / 127.5 - 1
