@@ -1,4 +1,4 @@
-"""The command line: `python -m samm invert|edit PHOTO… --out DIR` and `python -m samm evaluate FOLDER`.
+"""The command line: `python -m samm invert|edit PHOTO… --out DIR`, `evaluate FOLDER`, `publish OWNER/NAME`.
 
 It calls the functions the page calls. A photo that cannot be used is reported in one sentence and does not
 stop the rest; the exit code is 0 only if all went well, 1 if anything failed and 2 for wrong arguments.
@@ -75,6 +75,20 @@ def _parser() -> argparse.ArgumentParser:
     judge.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
     judge.set_defaults(run=_evaluate)
     add_model_arguments(judge)
+
+    space = commands.add_parser("publish", help="put this checkout on the Hugging Face Hub as a Space")
+    space.add_argument("name", metavar="OWNER/NAME", help="the Space; it is made where there is none")
+    space.add_argument("--private", action="store_true", help="only its owner may see it")
+    space.add_argument(
+        "--hardware",
+        default="zero-a10g",
+        metavar="KIND",
+        help="what it runs on: zero-a10g (default), which is ZeroGPU, cpu-basic or another of the Hub's",
+    )
+    space.add_argument(
+        "--dry-run", action="store_true", help="only list what would be sent; needs no account and no network"
+    )
+    space.set_defaults(run=_publish)
     return parser
 
 
@@ -137,6 +151,25 @@ def _evaluate(args: argparse.Namespace) -> int:
         make_folder(args.json.parent)
         args.json.write_text(to_json(figures))
     return 1 if failed or failures else 0
+
+
+def _publish(args: argparse.Namespace) -> int:
+    from samm.publish import plan, publish  # here because the Hub's client takes long to import
+
+    space = plan(args.name, args.hardware)
+    if args.dry_run:
+        print("       bytes  file")
+        for name, size in space.sizes.items():
+            print(f"{size:>12,}  {name}")
+    print(f"{sum(space.sizes.values()) / 1e6:,.1f} MB in {len(space.files)} files")
+    for difference in space.differences:
+        print(difference)
+    if args.dry_run:
+        print(f"Nothing was sent; the Space would be {space.address} on {space.hardware}.")
+        return 0
+    publish(space, args.private)
+    print(f"The Space is {space.address} on {space.hardware}; the Hub takes some minutes to build it.")
+    return 0
 
 
 if __name__ == "__main__":
