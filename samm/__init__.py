@@ -4,6 +4,8 @@ from samm.errors import OptionError, PhotoError, UserError, WeightsError
 from samm.inversion import Inversion, Options, invert, refine
 from samm.models import Model, load, load_descriptor, load_detector
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Inversion",
     "Model",

@@ -35,6 +35,8 @@ __all__ = ["Inversion", "Options", "Progress", "invert", "redose", "refine"]
 # Called with (stage, done, total). Its answer True asks a refinement to stop with the best it has.
 Progress = Callable[[str, int, int], bool | None]
 
+_VIEW_SIZE = 256  # edge of the small pictures that comparisons work with
+_DERIVED = ("gathered", "photo_pm1", "views_pm1")
 _LIMITS = {"encoder_steps": (1, 10), "iterations": (1, 5), "mask_strength": (0, 2), "refine_steps": (0, 500)}
 
 
@@ -77,7 +79,7 @@ class Inversion:
         flows: by resolution, (1, 2, r, r) float32, normalized coordinates, order (x, y).
         masks: by resolution, (1, 1, r, r) float32 in 0…1, coarsest first; like `flows` empty without SAMM.
         crop: the photo's crop, uint8 (H, H, 3).
-        generated: the generator's picture of w_plus alone.
+        generated: the generator's picture of w_plus alone; None where it was dropped to save room.
         aligned: the generator's picture with aligned features, before blending: x̂_in.
         blended: the result x̂ of equation 4.
         seconds: by stage, over all passes that led here.
@@ -90,7 +92,7 @@ class Inversion:
     flows: Mapping[int, Tensor]
     masks: Mapping[int, Tensor]
     crop: np.ndarray = field(repr=False)
-    generated: np.ndarray = field(repr=False)
+    generated: np.ndarray | None = field(repr=False)
     aligned: np.ndarray = field(repr=False)
     blended: np.ndarray = field(repr=False)
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -100,6 +102,16 @@ class Inversion:
     def gathered(self) -> Tensor:
         """The gathered mask as predicted, (1, 1, H, H) float32 in 0…1."""
         return _gather(self.masks, len(self.crop))
+
+    @cached_property
+    def photo_pm1(self) -> Tensor:
+        """The crop, (1, 3, H, H) float32 in -1…1, with which every edit is blended."""
+        return to_pm1(self.crop)
+
+    @cached_property
+    def views_pm1(self) -> tuple[Tensor, Tensor]:
+        """Crop and aligned picture averaged to (1, 3, 256, 256) in -1…1, with which edits are compared."""
+        return area_resize(self.photo_pm1, _VIEW_SIZE), area_resize(to_pm1(self.aligned), _VIEW_SIZE)
 
     @property
     def keep_photo(self) -> Tensor:
@@ -120,6 +132,7 @@ class Inversion:
     def report(self) -> dict[str, Any]:
         """Figures as plain values: PSNR and SSIM of each picture against the crop, shares kept, seconds."""
         pictures = {"generated": self.generated, "aligned": self.aligned, "blended": self.blended}
+        pictures = {name: picture for name, picture in pictures.items() if picture is not None}
         kept = {str(r): float(mask.mean()) for r, mask in self.masks.items()}
         return {
             "preset": self.preset,
@@ -133,8 +146,8 @@ class Inversion:
         }
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the gathered mask: the level masks give it again."""
-        return {name: value for name, value in self.__dict__.items() if name != "gathered"}
+        """Leave out the large values that follow from the others."""
+        return {name: value for name, value in self.__dict__.items() if name not in _DERIVED}
 
 
 @torch.inference_mode()

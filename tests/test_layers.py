@@ -37,9 +37,12 @@ def _within(name, *packages):
     [
         (_files("samm", "training"), ("editing", "app", "gradio", "spaces", "open_clip", "samm.training")),
         (_files("samm/training"), ("editing", "app", "gradio", "spaces", "open_clip")),
-        (_files("editing", "fit"), ("app", "gradio", "spaces", "samm.training", "editing.fit", "sklearn")),
+        (
+            _files("editing", "fit", "page"),
+            ("app", "gradio", "spaces", "samm.training", "editing.fit", "editing.page", "sklearn"),
+        ),
         (_files("editing/fit"), ("app", "gradio", "spaces")),
-        ([ROOT / "app.py"], ("samm.training", "editing.fit", "editing.prove")),
+        ([ROOT / "app.py", *_files("editing/page")], ("app", "samm.training", "editing.fit", "editing.prove")),
     ],
     ids=["samm", "training", "editing", "fitting", "page"],
 )

@@ -1,0 +1,127 @@
+"""The files that a visitor takes home, and where a visit's files lie until they are deleted."""
+
+from __future__ import annotations
+
+import filecmp
+import io
+import os
+import shutil
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from gradio.utils import get_upload_folder
+from safetensors.torch import save as to_safetensors
+
+from editing.edit import Edit
+from editing.page.pictures import whole_photo
+from editing.page.session import Session, unpack
+from editing.recipe import Recipe, provenance, slug, to_json
+from samm.photo import mask_to_u8, png_bytes
+
+__all__ = [
+    "EXAMPLES",
+    "LIVES_S",
+    "copy_upload",
+    "delete",
+    "delete_upload",
+    "new_folder",
+    "parcel",
+    "save_picture",
+]
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+LIVES_S = 3000  # with a sweep every ten minutes, gone within the hour that the page promises
+
+
+def new_folder() -> Path:
+    """Make a visit's own folder, under a name nobody can guess; Gradio serves files from there uncopied."""
+    parent = Path(get_upload_folder()).resolve() / "visits"
+    parent.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(dir=parent))
+
+
+def copy_upload(upload: Path, folder: Path) -> Path:
+    """Take an upload into the visit's folder under a plain name: its own may tell who is in it."""
+    descriptor, name = tempfile.mkstemp(dir=folder, prefix="upload_")
+    os.close(descriptor)
+    shutil.copyfile(upload, name)
+    return Path(name)
+
+
+def delete(folder: Path | None) -> None:
+    """Delete all files of a visit."""
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def delete_upload(upload: Path) -> None:
+    """Delete an upload from Gradio's own folder; examples are there too, and stay for everybody."""
+    example = EXAMPLES / upload.name
+    if not (example.is_file() and upload.is_file() and filecmp.cmp(example, upload, shallow=False)):
+        upload.unlink(missing_ok=True)
+
+
+def save_picture(picture_u8: np.ndarray, folder: Path, recipe: Recipe) -> str:
+    """Write a PNG to show and to take home, recipe and provenance inside; returns its path."""
+    path = Path(tempfile.mkdtemp(dir=folder)) / _name(recipe, "", "png")
+    path.write_bytes(png_bytes(picture_u8, provenance(recipe)))
+    return str(path)
+
+
+def parcel(kind: str, session: Session, edited: Edit) -> str:
+    """Write one of the downloads and give its path.
+
+    Args:
+        kind: portrait, photo, masks, recipe or latent.
+        session: with an inversion.
+        edited: the present picture.
+    """
+    recipe = session.recipe
+    if kind == "portrait":
+        return session.after
+    if kind == "photo":
+        return save_picture(whole_photo(session, edited), session.folder, recipe)
+    make, suffix, extension = _MAKERS[kind]
+    path = Path(tempfile.mkdtemp(dir=session.folder)) / _name(recipe, suffix, extension)
+    path.write_bytes(make(session, edited))
+    return str(path)
+
+
+def _masks(session: Session, edited: Edit) -> bytes:
+    """Zip the level masks and the mask of the present picture, white is kept from the photo."""
+    stream = io.BytesIO()
+    masks = {**unpack(session.inversion).masks, "gathered": edited.keep_photo}
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, mask in masks.items():
+            archive.writestr(f"mask_{name}.png", png_bytes(mask_to_u8(mask)))
+    return stream.getvalue()
+
+
+def _recipe(session: Session, edited: Edit) -> bytes:
+    return to_json(session.recipe).encode()
+
+
+def _latent(session: Session, edited: Edit) -> bytes:
+    """Store the codes before and after attributes and components, and the flows and masks."""
+    inversion = session.inversion
+    tensors = {"w_plus": inversion.w_plus, "w_plus_edited": edited.w_plus}
+    for name, levels in (("flow", inversion.flows), ("mask", inversion.masks)):
+        tensors |= {f"{name}_{r}": field for r, field in levels.items()}
+    metadata = {"preset": inversion.preset, "recipe": to_json(session.recipe)}
+    return to_safetensors({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata)
+
+
+_MAKERS = {
+    "masks": (_masks, "masks", "zip"),
+    "recipe": (_recipe, "recipe", "json"),
+    "latent": (_latent, "latent", "safetensors"),
+}
+
+
+def _name(recipe: Recipe, suffix: str, extension: str) -> str:
+    """Name a file samm_<UTC>_<recipe>[_<suffix>].<extension>."""
+    parts = ["samm", time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()), slug(recipe), suffix]
+    return f"{'_'.join(filter(None, parts))}.{extension}"

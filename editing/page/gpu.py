@@ -1,0 +1,113 @@
+"""The models, and the functions that a GPU may run; elsewhere they run here, on the CPU.
+
+On ZeroGPU a function below runs in another process, killed at any time: what goes in and out is pickled, what
+it writes to globals is lost, and of its errors only `gr.Error` arrives with its text. So models and tools are
+loaded when this module is imported, and photos are read and judged outside.
+"""
+
+from __future__ import annotations  # noqa: I001 - `spaces` comes before anything that may start CUDA
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from functools import cache, wraps
+from typing import Any
+
+import spaces
+import gradio as gr
+import numpy as np
+import torch
+
+import samm
+from editing.edit import Edit, edit, edit_all
+from editing.recipe import Recipe
+from editing.tools import Tools
+from samm.faces import FaceDetector
+from samm.inversion import Inversion, Options, Progress
+
+__all__ = [
+    "DETECTOR",
+    "MISSING",
+    "MODEL",
+    "ON_GPU",
+    "TOOLS",
+    "ZERO_GPU",
+    "edit_on_gpu",
+    "invert_on_gpu",
+    "refine_on_gpu",
+    "strip_on_gpu",
+]
+
+log = logging.getLogger("samm.page")
+
+MODEL: samm.Model | None = None
+DETECTOR: FaceDetector | None = None
+TOOLS: Tools | None = None
+MISSING = ""  # which file is missing and what to do; the page opens all the same
+PRESET = "tiny" if os.environ.get("SAMM_TINY") else "mobile"
+ZERO_GPU = bool(spaces.config.Config.zero_gpu)
+
+try:
+    MODEL, DETECTOR = samm.load(PRESET), samm.load_detector()
+    TOOLS = Tools(MODEL)
+except samm.WeightsError as error:
+    MISSING = str(error)
+
+ON_GPU = MODEL is not None and MODEL.device.type == "cuda"
+
+
+def _careful(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a person's own errors pass the border of processes, and try a full GPU's work again on the CPU."""
+
+    @wraps(function)
+    def wrapper(*args: Any) -> Any:
+        try:
+            return function(MODEL, TOOLS, *args)
+        except samm.UserError as error:
+            raise (gr.Error(str(error)) if ZERO_GPU else error) from error
+        except torch.cuda.OutOfMemoryError as error:
+            if ZERO_GPU:
+                raise gr.Error("The GPU is full. Try again in a moment.") from error
+            log.warning("the GPU is full; working on the CPU instead")
+            torch.cuda.empty_cache()
+        return function(*_on_cpu(), *args)
+
+    return wrapper
+
+
+@cache
+def _on_cpu() -> tuple[samm.Model, Tools]:
+    model = samm.load(PRESET, "cpu")
+    return model, Tools(model)
+
+
+@spaces.GPU(duration=15)
+@_careful
+def invert_on_gpu(model: samm.Model, tools: Tools, crop_u8: np.ndarray, tell: Progress | None) -> Inversion:
+    """Give the fast inversion of a crop, uint8 (S, S, 3); `tell` is None where it cannot be pickled."""
+    return samm.invert(crop_u8, model, Options(), tell)
+
+
+@spaces.GPU(duration=15)
+@_careful
+def refine_on_gpu(
+    model: samm.Model, tools: Tools, inversion: Inversion, steps: int, tell: Progress | None
+) -> Inversion:
+    """Give the faithful inversion that follows a fast one."""
+    return samm.refine(inversion, model, steps, tell)
+
+
+@spaces.GPU(duration=5)
+@_careful
+def edit_on_gpu(model: samm.Model, tools: Tools, inversion: Inversion, recipe: Recipe) -> Edit:
+    """Draw one recipe."""
+    return edit(inversion, recipe, model, tools)
+
+
+@spaces.GPU(duration=10)
+@_careful
+def strip_on_gpu(
+    model: samm.Model, tools: Tools, inversion: Inversion, recipes: Sequence[Recipe], size: int
+) -> list[np.ndarray]:
+    """Draw several recipes in one batch; gives small pictures, uint8 (size, size, 3)."""
+    return [drawn.blended for drawn in edit_all(inversion, recipes, model, tools, size)]

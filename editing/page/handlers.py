@@ -1,0 +1,591 @@
+"""What happens when a visitor does something. Handlers are generators that yield updates by element id.
+
+Data flow: photo → faces → crop → inversion → recipe → edit → what is shown. No tensor is made here.
+"""
+
+from __future__ import annotations
+
+import html
+import logging
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from editing.edit import Edit
+from editing.page import controls, files, gpu, texts
+from editing.page.pictures import (
+    COMPARE,
+    face_strip,
+    history_items,
+    kept_share,
+    mask_items,
+    overlay,
+    present,
+    view_of,
+)
+from editing.page.session import Session, forget, pack, pack_edit, unpack
+from editing.recipe import Recipe, TextEdit, describe, load_recipe
+from editing.strip import GRID, STRIP, grid, strengths, strip
+from samm.errors import OptionError, PhotoError, UserError, WeightsError
+from samm.faces import NO_FACE, crop_face, face_warnings, find_faces, manual_quad, quad_placement
+from samm.inversion import Inversion
+from samm.photo import open_photo
+
+log = logging.getLogger("samm.page")
+
+REFINE_STEPS = 60
+PREVIEW_PX = 256  # of the crop
+STRIP_PX = 512
+GRID_PX = 256
+STRIP_COLUMNS = 4
+PAINT_PX = 512  # edge of the brush's canvas
+NO_GRID = "Nothing, only a strip"
+PROGRESS = gr.Progress()  # as a default value it is how a handler asks for its own
+
+Updates = dict[str, Any]
+
+
+@dataclass
+class Visit:
+    """What a server knows of a browser tab besides its `Session`: whether to stop, and its newest photo."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    photo: Path | None = None
+    uploads: set[Path] = field(default_factory=set)
+
+
+VISITS: dict[str, Visit] = {}  # by Gradio's session hash
+
+
+class Stopped(Exception):
+    """The visitor pressed Stop."""
+
+
+def guarded(handler: Callable[..., Iterator[Updates]]) -> Callable[..., Iterator[Updates]]:
+    """Turn every error into one sentence on the page; what the visitor has made stays as it is."""
+
+    @wraps(handler)
+    def wrapper(*args: Any) -> Iterator[Updates]:
+        # A handler that yields nothing would empty all its outputs; this leaves them as they are.
+        yield {"status": gr.skip()}
+        try:
+            yield from handler(*args)
+            return
+        except Stopped:
+            sentence = "Stopped. Nothing was changed."
+        except UserError as error:
+            sentence = str(error)
+            gr.Warning(html.escape(sentence), duration=None)
+        except gr.Error as error:  # of the GPU's process, or the service's own, such as a spent quota
+            sentence = re.sub(r"<[^>]*>", "", error.message)
+            gr.Warning(error.message, duration=None)
+        except Exception as error:
+            code = secrets.token_hex(2)
+            log.error("code %s", code, exc_info=error)
+            sentence = f"Something went wrong on our side (code {code}). Your photo and edits are still here."
+            gr.Warning(sentence, duration=None)
+        yield {"status": texts.say(sentence), "stop": gr.Button(visible=False)}
+
+    return wrapper
+
+
+def visit_of(request: gr.Request) -> Visit:
+    """Find or begin the visit that a request belongs to."""
+    return VISITS.setdefault(request.session_hash or "", Visit())
+
+
+# Photo, face, crop ------------------------------------------------------------------------------------------
+
+
+@guarded
+def on_photo(old: Session, upload: dict | None, request: gr.Request) -> Iterator[Updates]:
+    """Open an upload and look for faces; everything that belonged to an older photo is cleared."""
+    visit = visit_of(request)
+    visit.stop.set()  # what still runs for an older photo
+    visit.photo = None
+    session = Session(old.folder)
+    yield {
+        "status": texts.say("Looking for faces…" if upload else texts.EMPTY),
+        "session": session,
+        "faces": gr.Gallery(visible=False, value=None),
+        "compare": None,
+        "stage": None,
+        "masks": None,
+        "strip": None,
+        "history": None,
+        "mask_edit": None,
+        "undo": gr.Button(interactive=False),
+        "redo": gr.Button(interactive=False),
+        "invert": gr.Button(interactive=False),
+        **controls.set_controls(session),
+    }
+    if not upload:
+        return
+    if gpu.MODEL is None:
+        raise WeightsError(gpu.MISSING)
+    photo_u8 = open_photo(upload["path"])
+    folder = old.folder or files.new_folder()
+    photo = files.copy_upload(Path(upload["path"]), folder)
+    visit.photo = photo
+    visit.uploads.add(Path(upload["path"]))
+    found = tuple(find_faces(photo_u8, gpu.DETECTOR))
+    height, width = photo_u8.shape[:2]
+    # Where no face is found the visitor starts from the largest square in the middle.
+    quad = found[0].quad if found else manual_quad((width / 2, height / 2), min(height, width), 0)
+    for warning in [w for face in found[:1] for w in face_warnings(face)]:
+        gr.Warning(warning)
+    several = len(found) > 1
+    if several:
+        sentence = f"Found {len(found)} faces. Pick one."
+    else:
+        sentence = "Face found. Ready to invert." if found else NO_FACE
+    yield {
+        "session": Session(folder, photo, found, quad if len(found) == 1 else None),
+        "status": texts.say(sentence),
+        "faces": gr.Gallery(value=face_strip(photo_u8, found) if several else None, visible=several),
+        "crop": gr.Accordion(open=not found),
+        **_crop_controls(photo_u8, quad),
+        "invert": gr.Button(interactive=len(found) == 1),
+    }
+
+
+@guarded
+def on_face(session: Session, event: gr.SelectData) -> Iterator[Updates]:
+    """Take the face that was picked."""
+    quad = session.faces[event.index].quad
+    yield {
+        "session": Session(session.folder, session.photo, session.faces, quad),
+        **_crop_controls(open_photo(session.photo), quad),
+        "invert": gr.Button(interactive=True),
+    }
+
+
+@guarded
+def on_crop_moved(session: Session, x: float, y: float, size: float, turn: float) -> Iterator[Updates]:
+    """Show what the crop sliders cut out."""
+    if session.photo:
+        quad = manual_quad((x, y), size, turn)
+        yield {"crop_preview": crop_face(open_photo(session.photo), quad, PREVIEW_PX)}
+
+
+@guarded
+def on_crop(session: Session, x: float, y: float, size: float, turn: float) -> Iterator[Updates]:
+    """Take the crop that was placed by hand."""
+    if not session.photo:
+        raise PhotoError("There is no photo to crop; upload one or pick an example.")
+    quad = manual_quad((x, y), size, turn)
+    yield {
+        "session": Session(session.folder, session.photo, session.faces, quad),
+        "invert": gr.Button(interactive=True),
+    }
+
+
+def _crop_controls(photo_u8: np.ndarray, quad: np.ndarray) -> Updates:
+    """Set the sliders of the manual crop, and its preview, to a quad."""
+    height, width = photo_u8.shape[:2]
+    (x, y), size, turn = quad_placement(quad)
+    return {
+        "crop_x": gr.Slider(value=round(x), maximum=width),
+        "crop_y": gr.Slider(value=round(y), maximum=height),
+        "crop_size": gr.Slider(value=round(size), maximum=2 * max(height, width)),
+        "crop_turn": gr.Slider(value=round(turn, 1)),
+        "crop_preview": crop_face(photo_u8, quad, PREVIEW_PX),
+    }
+
+
+# Inversion --------------------------------------------------------------------------------------------------
+
+
+@guarded
+def on_invert(
+    session: Session,
+    choice: str,
+    view: str,
+    tinted: bool,
+    request: gr.Request,
+    progress: gr.Progress = PROGRESS,
+) -> Iterator[Updates]:
+    """Invert the chosen crop: the fast picture at once, the faithful one in its place when it is ready.
+
+    Edits made on an earlier inversion of the same crop are made again on the new one.
+    """
+    if session.quad is None:
+        return  # several faces and none picked yet, or no photo: the status says so already
+    visit = visit_of(request)
+    visit.stop.clear()
+
+    def tell(stage: str, done: int, total: int) -> bool:
+        counted = f"{stage} {done} of {total}" if total > 1 else stage
+        progress(done / total, desc=counted)
+        return visit.stop.is_set()  # a refinement then ends with the best it has
+
+    def tell_or_stop(stage: str, done: int, total: int) -> None:
+        if tell(stage, done, total):
+            raise Stopped
+
+    yield {"status": texts.say("Inverting…"), "stop": gr.Button(visible=True)}
+    start = time.perf_counter()
+    recipe = session.recipe
+    crop_u8 = crop_face(open_photo(session.photo), session.quad, gpu.MODEL.resolution)
+    try:
+        inversion = gpu.invert_on_gpu(crop_u8, None if gpu.ZERO_GPU else tell_or_stop)
+        tell_or_stop("Blending", 1, 1)
+    except Stopped:
+        if visit.photo != session.photo:
+            return  # another photo has come meanwhile, and has the status line
+        raise
+    seconds = time.perf_counter() - start
+    session, kept, updates = _begin(session, inversion, recipe, view, tinted)
+    sentence = f"Done in {seconds:.1f} s. {kept}"
+    if choice == "Fast":
+        if not gpu.ON_GPU:
+            sentence += f" For more likeness choose Faithful (about {_refining_s(inversion):.0f} s here)."
+        yield {**updates, **controls.set_controls(session), "status": texts.say(sentence)}
+        return
+    yield {
+        **updates,
+        "status": texts.say(f"{sentence} Now refining the likeness…"),
+        "stop": gr.Button(visible=True),
+    }
+    better = gpu.refine_on_gpu(inversion, REFINE_STEPS, None if gpu.ZERO_GPU else tell)
+    if visit.photo != session.photo:
+        return
+    cut = " Stopped after" if visit.stop.is_set() else ""
+    seconds = time.perf_counter() - start
+    session, kept, updates = _begin(session, better, recipe, view, tinted)
+    sentence = f"Refined in {seconds:.0f} s.{cut} {better.refined} steps. {kept}"
+    yield {**updates, **controls.set_controls(session), "status": texts.say(sentence)}
+
+
+def _refining_s(inversion: Inversion) -> float:
+    """Expect how long a refinement takes here, in whole tens of seconds."""
+    # A step, forward and backward through generator and perceptual network, takes about four drawings.
+    return max(1, round(4 * REFINE_STEPS * inversion.seconds["Drawing"], -1))
+
+
+def _begin(
+    session: Session, inversion: Inversion, recipe: Recipe, view: str, tinted: bool
+) -> tuple[Session, str, Updates]:
+    """Make an inversion the first step of a new history, and an earlier recipe the next one.
+
+    Returns:
+        The session, the sentence on the share kept from the photo, and what changes on the page.
+    """
+    session = session.inverted(pack(inversion))
+    session = session.stepped(Recipe(), inversion.blended, "", time.monotonic())
+    session = replace(session, before=files.save_picture(inversion.crop, session.folder, Recipe()))
+    if recipe != Recipe():
+        session = replace(_drawn(session, recipe, ""), words=recipe.texts)
+    edited = present(session)
+    updates = _result(session, edited, view, tinted)
+    return updates["session"], kept_share(edited), {**updates, "mask_edit": _canvas(inversion)}
+
+
+def _canvas(inversion: Inversion) -> Updates:
+    """Give the brush a clean canvas with the photo's crop in its background."""
+    step = max(1, len(inversion.crop) // PAINT_PX)
+    return {"background": inversion.crop[::step, ::step], "layers": [], "composite": None}
+
+
+def on_stop(request: gr.Request) -> None:
+    """Ask what is running for this visitor to stop."""
+    visit_of(request).stop.set()
+
+
+def on_leave(request: gr.Request) -> None:
+    """Forget a visitor whose tab was closed: uploads go now, the rest with the session."""
+    visit = VISITS.pop(request.session_hash or "", None)
+    if visit is None:
+        return
+    visit.stop.set()
+    forget()
+    for upload in visit.uploads:
+        files.delete_upload(upload)
+    if visit.photo:
+        files.delete(visit.photo.parent)
+
+
+# Editing ----------------------------------------------------------------------------------------------------
+
+
+@guarded
+def on_controls(
+    session: Session, view: str, tinted: bool, request: gr.Request, *values: Any
+) -> Iterator[Updates]:
+    """Make the picture that sliders and switches ask for.
+
+    Args:
+        session: of the visitor.
+        view: which picture is shown.
+        tinted: whether the overlay is on.
+        request: of the visitor.
+        values: of `controls.SLIDERS`, `layers` and `recompute`, in this order.
+    """
+    names = (*controls.SLIDERS, "layers", "recompute")
+    recipe = controls.read_recipe(session, dict(zip(names, values, strict=True)))
+    yield from _change(session, recipe, view, tinted, request)
+
+
+@guarded
+def on_words(
+    session: Session,
+    view: str,
+    tinted: bool,
+    request: gr.Request,
+    target: str,
+    neutral: str,
+    strength: float,
+    focus: float | None,
+) -> Iterator[Updates]:
+    """Add a phrase."""
+    if not target.strip():
+        raise OptionError("Type what you want to see, for example 'blonde hair'.")
+    word = TextEdit(target, neutral or TextEdit.neutral, strength, focus)
+    words = (*(old for old in session.words if old.target != word.target), word)
+    for warning in gpu.TOOLS.warnings(Recipe(texts=(word,))) if gpu.TOOLS else []:
+        gr.Warning(html.escape(warning))
+    recipe = replace(session.recipe, texts=words)
+    for updates in _change(replace(session, words=words), recipe, view, tinted, request):
+        yield {**updates, **(controls.set_rows(words) | {"target": ""} if "session" in updates else {})}
+
+
+def word_slider(row: int) -> Callable[..., Iterator[Updates]]:
+    """Make the handler of one row's strength."""
+
+    @guarded
+    def on_word(
+        session: Session, view: str, tinted: bool, request: gr.Request, strength: float
+    ) -> Iterator[Updates]:
+        if row < len(session.words):
+            words = controls.with_strength(session.words, row, strength)
+            recipe = replace(session.recipe, texts=words)
+            yield from _change(replace(session, words=words), recipe, view, tinted, request)
+
+    return on_word
+
+
+def word_remover(row: int) -> Callable[..., Iterator[Updates]]:
+    """Make the handler that removes one row."""
+
+    @guarded
+    def on_remove(session: Session, view: str, tinted: bool, request: gr.Request) -> Iterator[Updates]:
+        if row < len(session.words):
+            words = (*session.words[:row], *session.words[row + 1 :])
+            recipe = replace(session.recipe, texts=words)
+            yield {"session": replace(session, words=words), **controls.set_rows(words)}
+            yield from _change(replace(session, words=words), recipe, view, tinted, request)
+
+    return on_remove
+
+
+@guarded
+def on_recipe_file(
+    session: Session, view: str, tinted: bool, request: gr.Request, upload: dict | None
+) -> Iterator[Updates]:
+    """Take a recipe from JSON or from one of our PNGs."""
+    if upload:
+        yield from _restore(session, load_recipe(upload["path"]), view, tinted, request)
+
+
+@guarded
+def on_reset(session: Session, view: str, tinted: bool, request: gr.Request) -> Iterator[Updates]:
+    """Take back all changes at once; it can be undone."""
+    yield from _restore(replace(session, paint=None), Recipe(), view, tinted, request)
+    yield {"mask_edit": _canvas(unpack(session.inversion))}
+
+
+@guarded
+def on_undo(session: Session, view: str, tinted: bool, request: gr.Request) -> Iterator[Updates]:
+    """Go back one step."""
+    yield from _go(session, session.at - 1, view, tinted, request)
+
+
+@guarded
+def on_redo(session: Session, view: str, tinted: bool, request: gr.Request) -> Iterator[Updates]:
+    """Go forward one step."""
+    yield from _go(session, session.at + 1, view, tinted, request)
+
+
+@guarded
+def on_history(
+    session: Session, view: str, tinted: bool, request: gr.Request, event: gr.SelectData
+) -> Iterator[Updates]:
+    """Go to the step whose picture was picked."""
+    yield from _go(session, event.index, view, tinted, request)
+
+
+def _change(
+    session: Session, recipe: Recipe, view: str, tinted: bool, request: gr.Request
+) -> Iterator[Updates]:
+    """Draw a recipe as the next step; nothing happens where it is the present one."""
+    if session.inversion is None:
+        raise PhotoError(texts.EXPIRED)
+    if recipe != session.recipe:
+        yield {"status": texts.say(_announce(recipe))}
+        control = controls.changed_control(session.recipe, recipe)
+        yield from _show(_drawn(session, recipe, control), view, tinted, request)
+
+
+def _restore(
+    session: Session, recipe: Recipe, view: str, tinted: bool, request: gr.Request
+) -> Iterator[Updates]:
+    """Show a recipe that comes from elsewhere than the controls, and set these to it."""
+    if session.inversion is None:
+        raise PhotoError(texts.EXPIRED)
+    session = replace(session, words=recipe.texts)
+    if recipe != session.recipe:
+        yield {"status": texts.say(_announce(recipe))}
+        session = _drawn(session, recipe, "")
+    for updates in _show(session, view, tinted, request):
+        yield {**updates, **controls.set_controls(session)}
+
+
+def _go(session: Session, index: int, view: str, tinted: bool, request: gr.Request) -> Iterator[Updates]:
+    """Show a step of the history."""
+    if session.inversion is None or index == session.at or not 0 <= index < len(session.steps):
+        return
+    yield {"status": texts.say(_announce(session.steps[index].recipe))}
+    session = _redrawn(session.at_step(index))
+    for updates in _show(session, view, tinted, request):
+        yield {**updates, **controls.set_controls(session)}
+
+
+def _show(session: Session, view: str, tinted: bool, request: gr.Request) -> Iterator[Updates]:
+    """Show a session's picture, unless another photo has come meanwhile."""
+    if visit_of(request).photo != session.photo:
+        return
+    edited = present(session)
+    recipe = session.recipe
+    made = "No changes" if recipe == Recipe() else f"Edited: {describe(recipe)}"
+    yield {**_result(session, edited, view, tinted), "status": texts.say(f"{made}. {kept_share(edited)}")}
+
+
+def _drawn(session: Session, recipe: Recipe, control: str) -> Session:
+    """Draw a recipe and put it into the history."""
+    session = _redrawn(session, recipe)
+    return session.stepped(recipe, present(session, recipe).blended, control, time.monotonic())
+
+
+def _redrawn(session: Session, recipe: Recipe | None = None) -> Session:
+    """Have the session hold the drawing of a recipe, by default its own; masks alone need no new one."""
+    recipe = recipe or session.recipe
+    if recipe.is_empty and recipe.masks != "recompute":
+        return replace(session, edit=None)
+    if session.edit and replace(session.edit.recipe, mask_strength=recipe.mask_strength) == recipe:
+        return session
+    return replace(session, edit=pack_edit(gpu.edit_on_gpu(unpack(session.inversion), recipe)))
+
+
+def _announce(recipe: Recipe) -> str:
+    count = len(recipe.attributes) + len(recipe.texts) + len(recipe.components)
+    return f"Applying {count} change{'' if count == 1 else 's'}…"
+
+
+# What is shown ----------------------------------------------------------------------------------------------
+
+
+@guarded
+def on_view(session: Session, view: str, tinted: bool) -> Iterator[Updates]:
+    """Show another view; nothing is drawn."""
+    if session.inversion is not None:
+        yield _pictures(session, present(session), view, tinted)
+
+
+def _result(session: Session, edited: Edit, view: str, tinted: bool) -> Updates:
+    """Write the result to a file, and give everything on the page that depends on it."""
+    session = replace(session, after=files.save_picture(edited.blended, session.folder, session.recipe))
+    return {
+        "session": session,
+        **_pictures(session, edited, view, tinted),
+        "masks": mask_items(unpack(session.inversion), edited),
+        "history": gr.Gallery(history_items(session), selected_index=session.at),
+        "undo": gr.Button(interactive=session.at > 0),
+        "redo": gr.Button(interactive=session.at < len(session.steps) - 1),
+        "stop": gr.Button(visible=False),
+    }
+
+
+def _pictures(session: Session, edited: Edit, view: str, tinted: bool) -> Updates:
+    """Give the one picture, or the pair, that a view shows."""
+    shown = overlay(session, edited) if tinted else view_of(session, edited, view)
+    pair = view == COMPARE and not tinted
+    picture = session.after if shown.picture is edited.blended else shown.picture
+    return {
+        "compare": gr.ImageSlider(value=(session.before, session.after), visible=True)
+        if pair
+        else gr.ImageSlider(visible="hidden"),
+        "stage": gr.Image(value=picture, alt_text=shown.alt, visible="hidden" if pair else True),
+    }
+
+
+# Masks, strips, files ---------------------------------------------------------------------------------------
+
+
+@guarded
+def on_paint(
+    session: Session, view: str, tinted: bool, request: gr.Request, editor: dict | None
+) -> Iterator[Updates]:
+    """Blend anew with what was painted; nothing is drawn."""
+    paint = controls.read_paint(editor)
+    if session.inversion is not None and not (paint is None and session.paint is None):
+        yield from _show(replace(session, paint=paint), view, tinted, request)
+
+
+@guarded
+def on_mask_reset(session: Session, view: str, tinted: bool, request: gr.Request) -> Iterator[Updates]:
+    """Take back mask strength, paint and the choice of masks."""
+    recipe = replace(session.recipe, mask_strength=1.0, masks="adaptive")
+    yield from _restore(replace(session, paint=None), recipe, view, tinted, request)
+    yield {"mask_edit": _canvas(unpack(session.inversion))}
+
+
+@guarded
+def on_strip(session: Session, across: str, down: str) -> Iterator[Updates]:
+    """Draw one attribute at seven strengths, or two attributes at five each, in one batch."""
+    if session.inversion is None:
+        raise PhotoError(texts.EXPIRED)
+    if down == NO_GRID:
+        recipes, size = strip(session.recipe, across), STRIP_PX
+        captions = [f"{across.replace('_', ' ')} {value:+g}" for value in strengths(across, STRIP)]
+    else:
+        recipes, size = grid(session.recipe, across, down), GRID_PX
+        values = [(b, a) for b in strengths(down, GRID) for a in strengths(across, GRID)]
+        captions = [f"{across.replace('_', ' ')} {a:+g}, {down.replace('_', ' ')} {b:+g}" for b, a in values]
+    yield {"status": texts.say(f"Drawing {len(recipes)} pictures…")}
+    size = min(size, gpu.MODEL.resolution)
+    pictures = gpu.strip_on_gpu(unpack(session.inversion), recipes, size)
+    columns = STRIP_COLUMNS if down == NO_GRID else GRID
+    yield {
+        "session": replace(session, strip=tuple(recipes)),
+        "strip": gr.Gallery(list(zip(pictures, captions, strict=True)), columns=columns),
+        "status": texts.say("Pick a picture to take its values."),
+    }
+
+
+@guarded
+def on_strip_picked(
+    session: Session, view: str, tinted: bool, request: gr.Request, event: gr.SelectData
+) -> Iterator[Updates]:
+    """Take the values of a picture of the strip."""
+    yield from _restore(session, session.strip[event.index], view, tinted, request)
+
+
+def downloader(kind: str) -> Callable[..., Iterator[Updates]]:
+    """Make the handler of one of the downloads; the page then fetches the file."""
+
+    @guarded
+    def on_download(session: Session) -> Iterator[Updates]:
+        if session.inversion is None:
+            raise PhotoError(texts.EXPIRED)
+        yield {"parcel": files.parcel(kind, session, present(session))}
+
+    return on_download

@@ -1,0 +1,47 @@
+() => {
+  // Runs once when the page has loaded. `samm.save` is called by the download buttons.
+  const typing = (event) => event.target.closest("input:not([type=range]), textarea, [contenteditable]");
+  const button = (name) => document.getElementById(name);
+
+  window.samm = {
+    // Fetch a file that a handler has made, under the name that it has there.
+    save(file) {
+      if (!file) return;
+      const link = document.createElement("a");
+      link.href = file.url;
+      link.download = decodeURIComponent(file.path.split(/[\\/]/).pop());
+      document.body.append(link);
+      link.click();
+      link.remove();
+    },
+  };
+
+  // Held, B shows the photo before.
+  const before = (on) => {
+    const crop = document.querySelector("#compare img")?.src;
+    const stage = document.querySelector("#stage img");
+    if (!stage || !crop) return;
+    if (on && !stage.dataset.after) {
+      stage.dataset.after = stage.src;
+      stage.src = crop;
+    } else if (!on && stage.dataset.after) {
+      stage.src = stage.dataset.after;
+      delete stage.dataset.after;
+    }
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (typing(event)) return;
+    const key = event.key.toLowerCase();
+    if ((event.ctrlKey || event.metaKey) && key === "z") {
+      event.preventDefault();
+      button(event.shiftKey ? "redo" : "undo")?.click();
+    } else if (key === "b" && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      before(true);
+    }
+  });
+  document.addEventListener("keyup", (event) => {
+    if (event.key.toLowerCase() === "b") before(false);
+  });
+  window.addEventListener("blur", () => before(false));
+};

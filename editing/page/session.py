@@ -1,0 +1,231 @@
+"""What one browser tab has reached, as plain values: photo, crop, inversion, edit, history.
+
+A `Session` is replaced as a whole and never changed. Pictures and masks are kept without loss but compressed,
+so that a visitor costs a server less than 6 MB; `unpack` and `unpack_edit` hold the last few ready to use.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from editing.edit import Edit
+from editing.recipe import Recipe, TextEdit
+from samm.faces import Face
+from samm.inversion import Inversion, Options
+
+__all__ = [
+    "HISTORY",
+    "PackedEdit",
+    "PackedInversion",
+    "Paint",
+    "Session",
+    "Step",
+    "forget",
+    "pack",
+    "pack_edit",
+    "unpack",
+    "unpack_edit",
+]
+
+HISTORY = 20  # steps that can be gone back to
+GESTURE_S = 2.0  # changes of one control that follow each other faster are one step
+THUMBNAIL_PX = 128
+
+
+@dataclass(frozen=True, eq=False)
+class PackedInversion:
+    """An `Inversion` in a third of its size, without its `generated` picture; see there for the fields."""
+
+    preset: str
+    options: Options
+    w_plus: Tensor
+    flows: Mapping[int, Tensor]
+    masks: Mapping[int, Tensor]
+    crop: bytes
+    aligned: bytes
+    blended: bytes
+    seconds: Mapping[str, float]
+    refined: int
+
+
+@dataclass(frozen=True, eq=False)
+class PackedEdit:
+    """An `Edit` in a tenth of its size; mask and result follow again from these fields."""
+
+    recipe: Recipe
+    w_plus: Tensor
+    aligned: bytes
+    gathered: bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Paint:
+    """What a visitor painted over the mask, bool (E, E) with the editor's edge E."""
+
+    keep: np.ndarray  # stays as in the photo
+    draw: np.ndarray  # is drawn by the generator
+
+    def at(self, size: int) -> tuple[Tensor, Tensor]:
+        """Give both at the size of a picture, (1, 1, size, size) in 0…1."""
+        areas = torch.from_numpy(np.stack([self.keep, self.draw]))[:, None].float()
+        keep, draw = F.interpolate(areas, size=size, mode="bilinear").split(1)
+        return keep, draw
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the history: how the picture was made, and a small JPEG of it."""
+
+    recipe: Recipe
+    thumbnail: bytes = field(repr=False)
+    control: str = ""  # that made it
+    at_s: float = 0.0  # when, on a clock that only goes forward
+
+
+@dataclass(frozen=True)
+class Session:
+    """What one browser tab has reached.
+
+    Attributes:
+        folder: of this visit; all its files are in it.
+        photo: file of the upload; None before there is one.
+        faces: found in it.
+        quad: (4, 2), the corners of the crop to invert; None until there is a choice.
+        inversion: of the crop, at a mask strength of 1.
+        edit: the last drawing; None while the inversion is unchanged.
+        words: the rows of the words tab; unlike a recipe's they may have the strength 0.
+        paint: what was painted over the mask.
+        steps: the history, oldest first; `at` is the present one.
+        strip: recipes of the strip or grid that is shown.
+        before, after: files of the crop and of the present result.
+    """
+
+    folder: Path | None = None
+    photo: Path | None = None
+    faces: tuple[Face, ...] = ()
+    quad: np.ndarray | None = None
+    inversion: PackedInversion | None = None
+    edit: PackedEdit | None = None
+    words: tuple[TextEdit, ...] = ()
+    paint: Paint | None = None
+    steps: tuple[Step, ...] = ()
+    at: int = -1
+    strip: tuple[Recipe, ...] = ()
+    before: str = ""
+    after: str = ""
+
+    @property
+    def recipe(self) -> Recipe:
+        """How the present picture is made."""
+        return self.steps[self.at].recipe if self.steps else Recipe()
+
+    def inverted(self, inversion: PackedInversion) -> Session:
+        """Derive the session that an inversion, or a better one of the same face, begins anew."""
+        return Session(self.folder, self.photo, self.faces, self.quad, inversion)
+
+    def stepped(self, recipe: Recipe, picture_u8: np.ndarray, control: str, now_s: float) -> Session:
+        """Derive the session with one more step; it replaces the last one of the same gesture.
+
+        Args:
+            recipe: of the step.
+            picture_u8: its result, uint8 (S, S, 3).
+            control: what made it; "" is never part of a gesture.
+            now_s: the time.
+        """
+        steps = self.steps[: self.at + 1]
+        last = steps[-1] if steps else None
+        same_gesture = bool(control and last and last.control == control)
+        if same_gesture and now_s - last.at_s < GESTURE_S and self.at == len(self.steps) - 1:
+            steps = steps[:-1]
+        steps = (*steps, Step(recipe, _thumbnail(picture_u8), control, now_s))[-HISTORY:]
+        return replace(self, steps=steps, at=len(steps) - 1)
+
+    def at_step(self, index: int) -> Session:
+        """Derive the session that shows a step of the history; beyond its ends it stays as it is."""
+        if not 0 <= index < len(self.steps):
+            return self
+        return replace(self, at=index, words=self.steps[index].recipe.texts)
+
+
+def pack(inversion: Inversion) -> PackedInversion:
+    """Compress an inversion."""
+    return PackedInversion(
+        inversion.preset,
+        inversion.options,
+        inversion.w_plus,
+        inversion.flows,
+        inversion.masks,
+        _compress(inversion.crop),
+        _compress(inversion.aligned),
+        _compress(inversion.blended),
+        inversion.seconds,
+        inversion.refined,
+    )
+
+
+@lru_cache(maxsize=4)
+def unpack(packed: PackedInversion) -> Inversion:
+    """Give an inversion back."""
+    return Inversion(
+        packed.preset,
+        packed.options,
+        packed.w_plus,
+        packed.flows,
+        packed.masks,
+        _expand(packed.crop),
+        None,
+        _expand(packed.aligned),
+        _expand(packed.blended),
+        packed.seconds,
+        packed.refined,
+    )
+
+
+def pack_edit(edit: Edit) -> PackedEdit:
+    """Compress an edit; its mask to 16 bits."""
+    mask_u16 = (edit.gathered[0, 0].numpy() * 65535).round().astype(np.uint16)
+    return PackedEdit(edit.recipe, edit.w_plus, _compress(edit.aligned), zlib.compress(mask_u16.tobytes(), 1))
+
+
+@lru_cache(maxsize=4)
+def unpack_edit(packed: PackedEdit) -> Edit:
+    """Give an edit back, with its mask before strength and paint and still to be blended."""
+    aligned = _expand(packed.aligned)
+    mask_u16 = np.frombuffer(zlib.decompress(packed.gathered), np.uint16).reshape(aligned.shape[:2])
+    gathered = torch.from_numpy(mask_u16.astype(np.float32) / 65535)[None, None]
+    return Edit(packed.recipe, packed.w_plus, aligned, gathered, gathered, aligned)
+
+
+def forget() -> None:
+    """Drop what is held ready to use; called when a visitor leaves."""
+    unpack.cache_clear()
+    unpack_edit.cache_clear()
+
+
+def _compress(picture_u8: np.ndarray) -> bytes:
+    """Compress a picture without loss; WebP packs as fast as PNG at its fastest, and a quarter smaller."""
+    stream = io.BytesIO()
+    Image.fromarray(picture_u8).save(stream, "WEBP", lossless=True, method=0, quality=0)
+    return stream.getvalue()
+
+
+def _expand(data: bytes) -> np.ndarray:
+    return np.array(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def _thumbnail(picture_u8: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    picture = Image.fromarray(picture_u8).resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
+    picture.save(stream, "JPEG", quality=85)
+    return stream.getvalue()
