@@ -73,6 +73,7 @@ def words_tab() -> None:
     with gr.Row(elem_id="phrase"):
         gr.Textbox(
             label="What do you want to see?",
+            info="hair, beard, glasses, make-up, age, expression, face shape; one phrase at a time",
             placeholder="blonde hair",
             elem_id="target",
             interactive=False,
@@ -511,6 +512,7 @@ demo.queue(max_size=30)
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     demo.launch(
         css_paths=PAGE / "style.css",
         js=(PAGE / "page.js").read_text(encoding="utf-8"),

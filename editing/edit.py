@@ -97,7 +97,7 @@ def reblend(
 ) -> Edit:
     """Blend an edit anew at a mask strength, 0…2, and with painted areas, see `edit`; nothing is drawn."""
     keep_photo = final_mask(edited.gathered, strength, keep, draw)
-    photo_pm1 = area_resize(to_pm1(inversion.crop), keep_photo.shape[-1])
+    photo_pm1 = area_resize(inversion.photo_pm1, keep_photo.shape[-1])
     return replace(
         edited,
         recipe=replace(edited.recipe, mask_strength=strength),
@@ -152,7 +152,7 @@ def _draw(
         with model.autocast():
             pictures, masks = _render(inversion, batch, model, recompute, size)
         for row, i in enumerate(group):
-            picture = pictures[row : row + 1].float().clamp(-1, 1).cpu()
+            picture = pictures[row : row + 1].float().clamp_(-1, 1).cpu()  # in place: drawn for us alone
             gathered = _gather({r: m[row : row + 1].cpu() for r, m in masks.items()}, inversion, size)
             edits[i] = _finish(inversion, recipes[i], codes[i], picture, gathered)
     return edits
@@ -188,10 +188,9 @@ def _gather(masks: Mapping[int, Tensor], inversion: Inversion, size: int) -> Ten
 
 def _finish(inversion: Inversion, recipe: Recipe, code: Tensor, picture: Tensor, gathered: Tensor) -> Edit:
     """Fit the mask to the edit and blend."""
-    size = picture.shape[-1]
-    photo_pm1 = area_resize(to_pm1(inversion.crop), size)
     if recipe.masks == "adaptive":
-        gathered = adaptive_mask(gathered, photo_pm1, to_pm1(inversion.aligned), picture)
+        gathered = adaptive_mask(gathered, *inversion.views_pm1, picture)
     keep_photo = final_mask(gathered, recipe.mask_strength)
+    photo_pm1 = area_resize(inversion.photo_pm1, picture.shape[-1])
     blended = to_u8(blend(photo_pm1, picture, keep_photo))
     return Edit(recipe, code, to_u8(picture), gathered, keep_photo, blended)

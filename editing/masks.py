@@ -38,9 +38,9 @@ def adaptive_mask(keep_photo: Tensor, photo_pm1: Tensor, before_pm1: Tensor, aft
 
     Args:
         keep_photo: (1, 1, S, S), the gathered mask of the inversion.
-        photo_pm1: (1, 3, S, S), the crop.
-        before_pm1: (1, 3, S, S), the generator's aligned picture of the inversion.
-        after_pm1: (1, 3, S, S), that of the edit.
+        photo_pm1: (1, 3, H, H), the crop; this and the next two in any size.
+        before_pm1: (1, 3, H, H), the generator's aligned picture of the inversion.
+        after_pm1: (1, 3, H, H), that of the edit.
     """
     photo_pm1, before_pm1, after_pm1 = (
         area_resize(picture, COMPARE_SIZE) for picture in (photo_pm1, before_pm1, after_pm1)

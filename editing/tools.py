@@ -1,15 +1,17 @@
 """What edits work with: directions, components and the text side, loaded when first needed.
 
-One `Tools` serves all photos and sessions of a model; phrases that were asked for once are kept.
+One `Tools` serves all photos and sessions of a model; what was asked for last is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -42,10 +44,15 @@ from samm.models import PRESETS, Model, load_descriptor
 
 __all__ = ["Tools"]
 
+_Key = TypeVar("_Key", bound=Hashable)
+_Value = TypeVar("_Value")
+
 OPTIMIZE_STEPS = 40  # on two CPU cores a step takes about two seconds
 OPTIMIZE_IDENTITY = 1.0  # λ_id
 SAMPLES = 20_000
 DEFAULT = "mobile"  # the preset whose files are embedded
+MOVES_KEPT = 256  # phrases with their global directions, 20 KB each
+OPTIMA_KEPT = 8  # results of latent optimization
 
 
 class Tools:
@@ -73,8 +80,8 @@ class Tools:
         self._components_file = components
         self._clip = clip
         self._replaced = {name: self._load_direction(name, path) for name, path in (directions or {}).items()}
-        self._moves: dict[TextEdit, Move] = {}
-        self._optima: dict[tuple[str, int], Tensor] = {}
+        self._moves = _Recent[TextEdit, Move](MOVES_KEPT)
+        self._optima = _Recent[tuple[str, int], Tensor](OPTIMA_KEPT)
         self._lock = Lock()
 
     def direction(self, name: str) -> Direction:
@@ -91,6 +98,10 @@ class Tools:
         """The face-and-text model: the embedded one, or the full CLIP that was asked for."""
         with torch.inference_mode(False):  # weights made under it could not enter an optimization
             return load_text_model(self._clip, self._model.device)
+
+    def prepare(self) -> None:
+        """Load everything that quick edits need now, instead of when it is first asked for."""
+        _ = self._own_directions, self.components, self._channels
 
     def warnings(self, recipe: Recipe) -> list[str]:
         """Say which words of a recipe the text model does not know."""
@@ -109,7 +120,8 @@ class Tools:
     def text_move(self, text: TextEdit, inversion: Inversion, progress: Progress | None = None) -> Move:
         """Turn words into what they do to a code at a strength of 1.
 
-        Global directions serve every face and are kept; a latent optimization belongs to one inversion.
+        Global directions serve every face; a latent optimization belongs to one inversion, see `forget`. The
+        last `MOVES_KEPT` and `OPTIMA_KEPT` of them that were used are kept.
 
         Args:
             text: the words.
@@ -127,9 +139,12 @@ class Tools:
             return Move(w_plus=self._mapper(text.target)(inversion.w_plus.to(self._model.device)))
         key = replace(text, strength=1.0)
         with self._lock:
-            if key not in self._moves:
-                self._moves[key] = self._global(text)
-            return self._moves[key]
+            return self._moves.get(key, lambda: self._global(text))
+
+    def forget(self, inversion: Inversion) -> None:
+        """Drop what was searched for one face; a search that still runs is kept when it ends."""
+        face = _face_key(inversion)
+        self._optima.drop(lambda key: key[1] == face)
 
     def _global(self, text: TextEdit) -> Move:
         """Give a phrase's global direction, the same for all faces."""
@@ -159,10 +174,9 @@ class Tools:
             ) from error
 
     def _optimized(self, text: TextEdit, inversion: Inversion, progress: Progress | None) -> Move:
-        key = (text.target, hash(inversion.w_plus.numpy().tobytes()))
-        if key not in self._optima:
-            self._optima[key] = self._optimize(text.target, inversion, progress or (lambda *stage: None))
-        return Move(w_plus=self._optima[key])
+        tell = progress or (lambda *stage: None)
+        key = (text.target, _face_key(inversion))
+        return Move(w_plus=self._optima.get(key, lambda: self._optimize(text.target, inversion, tell)))
 
     def _optimize(self, target: str, inversion: Inversion, tell: Progress) -> Tensor:
         """Search a change of w_plus (1, L, 512) for one face and one phrase."""
@@ -215,3 +229,36 @@ class Tools:
         find(name)  # or refuse
         layers = self._model.generator.num_layers
         return load_direction(path, layers, lambda unit: sigma_along(self._samples, unit))
+
+
+class _Recent(Generic[_Key, _Value]):
+    """Keep the values that were used last, up to a number of them; threads may share it."""
+
+    def __init__(self, size: int):
+        self._size = size
+        self._kept: OrderedDict[_Key, _Value] = OrderedDict()  # the least recently used first
+        self._lock = Lock()
+
+    def get(self, key: _Key, make: Callable[[], _Value]) -> _Value:
+        """Give the value of a key; `make` it if it is not kept."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        value = make()  # without the lock, since it may take a minute
+        with self._lock:
+            self._kept[key] = value
+            if len(self._kept) > self._size:
+                self._kept.popitem(last=False)
+        return value
+
+    def drop(self, unwanted: Callable[[_Key], bool]) -> None:
+        """Forget the values of the keys that are unwanted."""
+        with self._lock:
+            for key in [key for key in self._kept if unwanted(key)]:
+                del self._kept[key]
+
+
+def _face_key(inversion: Inversion) -> int:
+    """Tell the code of one face from others."""
+    return hash(inversion.w_plus.numpy().tobytes())

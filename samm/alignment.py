@@ -14,6 +14,7 @@ normalized coordinates (2 = full width); masks are (N, 1, r, r) in 0…1, 1 keep
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -39,6 +40,7 @@ __all__ = [
 
 FLOW_LIMIT = 0.08  # s in Algorithm 1: ±0.04·r pixels per axis
 HIDDEN = {32: 96, 64: 64, 128: 48, 256: 32}
+_PARTS = 16  # that the channels of a lone picture are sampled in
 
 
 def warp(feature: Tensor, flow: Tensor) -> Tensor:
@@ -48,19 +50,28 @@ def warp(feature: Tensor, flow: Tensor) -> Tensor:
     """
     # Sampled by pixel centers, (2j + 1) / r - 1, which float32 holds exactly for powers of two: with aligned
     # corners the identity grid is rounded, and zero flow would not be exactly the identity.
-    height, width = feature.shape[2:]
+    count, channels, height, width = feature.shape
     ys = (2 * torch.arange(height, device=feature.device) + 1) / height - 1
     xs = (2 * torch.arange(width, device=feature.device) + 1) / width - 1
     x_step, y_step = flow.float().unbind(1)  # (N, r, r)
     x = xs + x_step * ((width - 1) / width)
     y = ys[:, None] + y_step * ((height - 1) / height)
     grid = torch.stack([x, y], -1)  # (N, r, r, 2)
-    return F.grid_sample(feature.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
+    # Threads share grid_sample out by picture, so a lone one would keep a single core busy: groups of its
+    # channels pass as pictures (parts, C / parts, r, r).
+    parts = math.gcd(channels, _PARTS) if count == 1 else 1
+    pictures = feature.float().reshape(count * parts, -1, height, width)
+    grids = grid.expand(len(pictures), -1, -1, -1)
+    warped = F.grid_sample(pictures, grids, mode="bilinear", padding_mode="border", align_corners=False)
+    return warped.view(feature.shape)
 
 
 def warp_masked(feature: Tensor, flow: Tensor, mask: Tensor) -> Tensor:
     """Warp where the mask is high and leave the feature alone where it is 0: GS(g, Δ)·M + g·(1 − M)."""
-    return torch.lerp(feature.float(), warp(feature, flow), mask).to(feature.dtype)
+    warped = warp(feature, flow)
+    # Room for a map this large costs more than the blend: where nothing is differentiated, warped's is used.
+    out = None if torch.is_grad_enabled() else warped
+    return torch.lerp(feature.float(), warped, mask, out=out).to(feature.dtype)
 
 
 class Res(nn.Module):

@@ -11,6 +11,7 @@ import samm
 from editing import tools as tools_module
 from editing.attributes import ATTRIBUTES
 from editing.edit import edit, edit_all, move_code, reblend
+from editing.masks import COMPARE_SIZE
 from editing.recipe import MASKS, ComponentEdit, Recipe, TextEdit
 from editing.strip import grid, join, strengths, strip
 from editing.styleclip import Mapper, moved_styles, save_mapper
@@ -155,6 +156,21 @@ def test_an_edit_survives_pickling(older):
     assert again.recipe == older.recipe
     assert np.array_equal(again.blended, older.blended)
     assert torch.equal(again.keep_photo, older.keep_photo)
+
+
+def test_what_follows_from_an_inversion_is_made_once_and_not_pickled(small, tiny, tools):
+    edit(small, Recipe({"age": 1.0}), tiny, tools)
+    photo_pm1, views_pm1 = small.photo_pm1, small.views_pm1
+    again = edit(small, Recipe({"age": 2.0}), tiny, tools)
+    assert small.photo_pm1 is photo_pm1
+    assert small.views_pm1 is views_pm1
+    # Edits have not written into them.
+    assert torch.equal(photo_pm1, to_pm1(small.crop))
+    for view, picture in zip(views_pm1, (small.crop, small.aligned), strict=True):
+        assert torch.equal(view, area_resize(to_pm1(picture), COMPARE_SIZE))
+    fresh = pickle.loads(pickle.dumps(small))
+    assert not {"gathered", "photo_pm1", "views_pm1"} & fresh.__dict__.keys()
+    assert np.array_equal(edit(fresh, Recipe({"age": 2.0}), tiny, tools).blended, again.blended)
 
 
 # Masks ----------------------------------------------------------------------------------------------------

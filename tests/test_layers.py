@@ -42,7 +42,10 @@ def _within(name, *packages):
             ("app", "gradio", "spaces", "samm.training", "editing.fit", "editing.page", "sklearn"),
         ),
         (_files("editing/fit"), ("app", "gradio", "spaces")),
-        ([ROOT / "app.py", *_files("editing/page")], ("app", "samm.training", "editing.fit", "editing.prove")),
+        (
+            [ROOT / "app.py", *_files("editing/page")],
+            ("app", "samm.training", "editing.fit", "editing.prove"),
+        ),
     ],
     ids=["samm", "training", "editing", "fitting", "page"],
 )

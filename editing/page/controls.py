@@ -76,12 +76,14 @@ def read_recipe(session: Session, values: Mapping[str, Any]) -> Recipe:
             components += [part for part in old.components if part.index == index]
         elif values[name]:
             components.append(ComponentEdit(index, values[name], LAYERS[values["layers"]]))
+    kept_rule = Recipe.masks if old.masks == "recompute" else old.masks
+    masks = "recompute" if values["recompute"] else kept_rule
     return Recipe(
         {name: values[name] for name in ATTRIBUTES},
         session.words,
         tuple(sorted(components, key=lambda part: part.index)),
         values["mask_strength"],
-        "recompute" if values["recompute"] else "adaptive",
+        masks,
     )
 
 
@@ -154,7 +156,7 @@ def read_paint(editor: Mapping[str, Any] | None) -> Paint | None:
         painted, dark = layer[..., 3] > 127, layer[..., :3].mean(-1) < BLACK
         keep = (keep & ~painted) | (painted & ~dark)
         draw = (draw & ~painted) | (painted & dark)
-    return Paint(keep, draw)
+    return Paint.of(keep, draw)
 
 
 def _component_strengths(recipe: Recipe) -> list[float]:

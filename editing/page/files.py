@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
 import io
 import os
@@ -37,9 +38,16 @@ LIVES_S = 3000  # with a sweep every ten minutes, gone within the hour that the 
 
 
 def new_folder() -> Path:
-    """Make a visit's own folder, under a name nobody can guess; Gradio serves files from there uncopied."""
+    """Make a visit's own folder, under a name nobody can guess; Gradio serves files from there uncopied.
+
+    What a killed server or a forgotten call has left behind for too long goes on this occasion.
+    """
     parent = Path(get_upload_folder()).resolve() / "visits"
     parent.mkdir(parents=True, exist_ok=True)
+    for folder in parent.iterdir():
+        with contextlib.suppress(OSError):  # another process may have been quicker
+            if time.time() - folder.stat().st_mtime > LIVES_S:
+                shutil.rmtree(folder)
     return Path(tempfile.mkdtemp(dir=parent))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations  # noqa: I001 - `spaces` comes before anythin
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Sequence
 from functools import cache, wraps
 from typing import Any
@@ -36,6 +37,7 @@ __all__ = [
     "invert_on_gpu",
     "refine_on_gpu",
     "strip_on_gpu",
+    "warm_up",
 ]
 
 log = logging.getLogger("samm.page")
@@ -49,10 +51,13 @@ ZERO_GPU = bool(spaces.config.Config.zero_gpu)
 
 try:
     MODEL, DETECTOR = samm.load(PRESET), samm.load_detector()
-    TOOLS = Tools(MODEL)
+    TOOLS = Tools(MODEL, clip=os.environ.get("SAMM_CLIP"))
+    if ZERO_GPU:
+        TOOLS.prepare()
 except samm.WeightsError as error:
     MISSING = str(error)
 
+_WARM = threading.Lock()  # taken once and for all
 ON_GPU = MODEL is not None and MODEL.device.type == "cuda"
 
 
@@ -79,6 +84,19 @@ def _careful(function: Callable[..., Any]) -> Callable[..., Any]:
 def _on_cpu() -> tuple[samm.Model, Tools]:
     model = samm.load(PRESET, "cpu")
     return model, Tools(model)
+
+
+def warm_up() -> None:
+    """Load in the background what the first words would otherwise wait for: about four seconds of imports."""
+    if not ZERO_GPU and _WARM.acquire(blocking=False):
+        threading.Thread(target=_prepare, name="warm-up", daemon=True).start()
+
+
+def _prepare() -> None:
+    try:
+        TOOLS.prepare()
+    except samm.WeightsError as error:  # said again, to the visitor, when words are used
+        log.warning("%s", error)
 
 
 @spaces.GPU(duration=15)

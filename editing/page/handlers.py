@@ -246,6 +246,7 @@ def on_invert(
     seconds = time.perf_counter() - start
     session, kept, updates = _begin(session, inversion, recipe, view, tinted)
     sentence = f"Done in {seconds:.1f} s. {kept}"
+    gpu.warm_up()
     if choice == "Fast":
         if not gpu.ON_GPU:
             sentence += f" For more likeness choose Faithful (about {_refining_s(inversion):.0f} s here)."
@@ -284,8 +285,9 @@ def _begin(
     session = session.stepped(Recipe(), inversion.blended, "", time.monotonic())
     session = replace(session, before=files.save_picture(inversion.crop, session.folder, Recipe()))
     if recipe != Recipe():
-        session = replace(_drawn(session, recipe, ""), words=recipe.texts)
-    edited = present(session)
+        session, edited = _drawn(replace(session, words=recipe.texts), recipe, "")
+    else:
+        edited = present(session)
     updates = _result(session, edited, view, tinted)
     return updates["session"], kept_share(edited), {**updates, "mask_edit": _canvas(inversion)}
 
@@ -393,7 +395,12 @@ def on_recipe_file(
 ) -> Iterator[Updates]:
     """Take a recipe from JSON or from one of our PNGs."""
     if upload:
-        yield from _restore(session, load_recipe(upload["path"]), view, tinted, request)
+        recipe = load_recipe(upload["path"])
+        if any(text.method == "optimize" for text in recipe.texts):
+            raise OptionError(
+                "This recipe searches words for one face, which takes minutes; use it with python -m samm edit."
+            )
+        yield from _restore(session, recipe, view, tinted, request)
 
 
 @guarded
@@ -432,7 +439,7 @@ def _change(
     if recipe != session.recipe:
         yield {"status": texts.say(_announce(recipe))}
         control = controls.changed_control(session.recipe, recipe)
-        yield from _show(_drawn(session, recipe, control), view, tinted, request)
+        yield from _show(*_drawn(session, recipe, control), view, tinted, request)
 
 
 def _restore(
@@ -444,8 +451,10 @@ def _restore(
     session = replace(session, words=recipe.texts)
     if recipe != session.recipe:
         yield {"status": texts.say(_announce(recipe))}
-        session = _drawn(session, recipe, "")
-    for updates in _show(session, view, tinted, request):
+        session, edited = _drawn(session, recipe, "")
+    else:
+        edited = present(session)
+    for updates in _show(session, edited, view, tinted, request):
         yield {**updates, **controls.set_controls(session)}
 
 
@@ -454,30 +463,30 @@ def _go(session: Session, index: int, view: str, tinted: bool, request: gr.Reque
     if session.inversion is None or index == session.at or not 0 <= index < len(session.steps):
         return
     yield {"status": texts.say(_announce(session.steps[index].recipe))}
-    session = _redrawn(session.at_step(index))
-    for updates in _show(session, view, tinted, request):
+    session = session.at_step(index)
+    session = _redrawn(session, session.recipe)
+    for updates in _show(session, present(session), view, tinted, request):
         yield {**updates, **controls.set_controls(session)}
 
 
-def _show(session: Session, view: str, tinted: bool, request: gr.Request) -> Iterator[Updates]:
+def _show(session: Session, edited: Edit, view: str, tinted: bool, request: gr.Request) -> Iterator[Updates]:
     """Show a session's picture, unless another photo has come meanwhile."""
     if visit_of(request).photo != session.photo:
         return
-    edited = present(session)
     recipe = session.recipe
     made = "No changes" if recipe == Recipe() else f"Edited: {describe(recipe)}"
     yield {**_result(session, edited, view, tinted), "status": texts.say(f"{made}. {kept_share(edited)}")}
 
 
-def _drawn(session: Session, recipe: Recipe, control: str) -> Session:
+def _drawn(session: Session, recipe: Recipe, control: str) -> tuple[Session, Edit]:
     """Draw a recipe and put it into the history."""
     session = _redrawn(session, recipe)
-    return session.stepped(recipe, present(session, recipe).blended, control, time.monotonic())
+    edited = present(session, recipe)
+    return session.stepped(recipe, edited.blended, control, time.monotonic()), edited
 
 
-def _redrawn(session: Session, recipe: Recipe | None = None) -> Session:
-    """Have the session hold the drawing of a recipe, by default its own; masks alone need no new one."""
-    recipe = recipe or session.recipe
+def _redrawn(session: Session, recipe: Recipe) -> Session:
+    """Have the session hold the drawing of a recipe; a change of mask strength alone needs no new one."""
     if recipe.is_empty and recipe.masks != "recompute":
         return replace(session, edit=None)
     if session.edit and replace(session.edit.recipe, mask_strength=recipe.mask_strength) == recipe:
@@ -537,7 +546,8 @@ def on_paint(
     """Blend anew with what was painted; nothing is drawn."""
     paint = controls.read_paint(editor)
     if session.inversion is not None and not (paint is None and session.paint is None):
-        yield from _show(replace(session, paint=paint), view, tinted, request)
+        session = replace(session, paint=paint)
+        yield from _show(session, present(session), view, tinted, request)
 
 
 @guarded

@@ -7,7 +7,6 @@ so that a visitor costs a server less than 6 MB; `unpack` and `unpack_edit` hold
 from __future__ import annotations
 
 import io
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -22,7 +21,8 @@ from torch import Tensor
 from editing.edit import Edit
 from editing.recipe import Recipe, TextEdit
 from samm.faces import Face
-from samm.inversion import Inversion, Options
+from samm.inversion import Inversion, Options, redose
+from samm.photo import mask_to_u8
 
 __all__ = [
     "HISTORY",
@@ -45,7 +45,7 @@ THUMBNAIL_PX = 128
 
 @dataclass(frozen=True, eq=False)
 class PackedInversion:
-    """An `Inversion` in a third of its size, without its `generated` picture; see there for the fields."""
+    """An `Inversion` in a quarter of its size; see there for the fields. `blended` follows from them."""
 
     preset: str
     options: Options
@@ -54,7 +54,6 @@ class PackedInversion:
     masks: Mapping[int, Tensor]
     crop: bytes
     aligned: bytes
-    blended: bytes
     seconds: Mapping[str, float]
     refined: int
 
@@ -71,14 +70,24 @@ class PackedEdit:
 
 @dataclass(frozen=True, eq=False)
 class Paint:
-    """What a visitor painted over the mask, bool (E, E) with the editor's edge E."""
+    """What a visitor painted over the mask: bits of (2, E, E), first what is kept, then what is drawn."""
 
-    keep: np.ndarray  # stays as in the photo
-    draw: np.ndarray  # is drawn by the generator
+    bits: np.ndarray
+    edge: int
+
+    @staticmethod
+    def of(keep: np.ndarray, draw: np.ndarray) -> Paint:
+        """Pack two areas, bool (E, E)."""
+        return Paint(np.packbits(np.stack([keep, draw])), len(keep))
+
+    @property
+    def areas(self) -> np.ndarray:
+        """Both areas, bool (2, E, E)."""
+        return np.unpackbits(self.bits, count=2 * self.edge**2).reshape(2, self.edge, self.edge).astype(bool)
 
     def at(self, size: int) -> tuple[Tensor, Tensor]:
         """Give both at the size of a picture, (1, 1, size, size) in 0…1."""
-        areas = torch.from_numpy(np.stack([self.keep, self.draw]))[:, None].float()
+        areas = torch.from_numpy(self.areas)[:, None].float()
         keep, draw = F.interpolate(areas, size=size, mode="bilinear").split(1)
         return keep, draw
 
@@ -168,7 +177,6 @@ def pack(inversion: Inversion) -> PackedInversion:
         inversion.masks,
         _compress(inversion.crop),
         _compress(inversion.aligned),
-        _compress(inversion.blended),
         inversion.seconds,
         inversion.refined,
     )
@@ -176,34 +184,34 @@ def pack(inversion: Inversion) -> PackedInversion:
 
 @lru_cache(maxsize=4)
 def unpack(packed: PackedInversion) -> Inversion:
-    """Give an inversion back."""
-    return Inversion(
+    """Give an inversion back, without its `generated` picture."""
+    aligned = _expand(packed.aligned)
+    unblended = Inversion(
         packed.preset,
-        packed.options,
+        replace(packed.options, mask_strength=0),
         packed.w_plus,
         packed.flows,
         packed.masks,
         _expand(packed.crop),
         None,
-        _expand(packed.aligned),
-        _expand(packed.blended),
+        aligned,
+        aligned,
         packed.seconds,
         packed.refined,
     )
+    return redose(unblended, packed.options.mask_strength)
 
 
 def pack_edit(edit: Edit) -> PackedEdit:
-    """Compress an edit; its mask to 16 bits."""
-    mask_u16 = (edit.gathered[0, 0].numpy() * 65535).round().astype(np.uint16)
-    return PackedEdit(edit.recipe, edit.w_plus, _compress(edit.aligned), zlib.compress(mask_u16.tobytes(), 1))
+    """Compress an edit; its mask to 8 bits, half a level of the result."""
+    return PackedEdit(edit.recipe, edit.w_plus, _compress(edit.aligned), _compress(mask_to_u8(edit.gathered)))
 
 
 @lru_cache(maxsize=4)
 def unpack_edit(packed: PackedEdit) -> Edit:
     """Give an edit back, with its mask before strength and paint and still to be blended."""
     aligned = _expand(packed.aligned)
-    mask_u16 = np.frombuffer(zlib.decompress(packed.gathered), np.uint16).reshape(aligned.shape[:2])
-    gathered = torch.from_numpy(mask_u16.astype(np.float32) / 65535)[None, None]
+    gathered = torch.from_numpy(_expand(packed.gathered)[..., 0] / np.float32(255))[None, None]
     return Edit(packed.recipe, packed.w_plus, aligned, gathered, gathered, aligned)
 
 
