@@ -412,8 +412,10 @@ def wire(wiring: Wiring) -> None:
     cleared += controls.CONTROLS
     # `on_photo` opens the upload itself (preprocess=False): it knows what to say about a bad file.
     opening = {"preprocess": False, "trigger_mode": "always_last", **status_progress}
-    uploaded = on(photo.input, handlers.on_photo, ("session", "photo"), cleared, **opening)
-    then_invert(uploaded.then)  # removing the photo is an input too
+    # Removing the photo is an input too, but then the value of an example that it had may still be sent.
+    seen_photo = {"js": "(session, photo) => samm.shownPhoto(session, photo)"}
+    uploaded = on(photo.input, handlers.on_photo, ("session", "photo"), cleared, **opening, **seen_photo)
+    then_invert(uploaded.then)
     picked = part["examples"].select(
         pick_example, None, photo, show_progress="hidden", api_visibility="private"
     )

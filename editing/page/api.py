@@ -17,7 +17,7 @@ import samm
 from editing.attributes import ATTRIBUTES
 from editing.edit import edit
 from editing.page import gpu
-from editing.page.files import new_folder, save_picture
+from editing.page.files import new_folder, put, save_picture
 from editing.page.texts import PHRASES
 from editing.recipe import (
     COMPONENT_RANGE,
@@ -78,8 +78,8 @@ def invert_photo(photo: dict | None, face: float = 0) -> tuple[str, str, list[tu
         path = folder / f"mask_{name}.png"
         path.write_bytes(png_bytes(mask_to_u8(mask)))
         masks.append((str(path), f"{name}: {100 * mask.mean():.0f} % kept"))
-    crop, blended = (save_picture(p, folder, Recipe()) for p in (inversion.crop, inversion.blended))
-    return crop, blended, masks, inversion.report
+    blended = save_picture(inversion.blended, folder, Recipe())
+    return put(inversion.crop, folder), blended, masks, inversion.report
 
 
 @_told

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from gradio.utils import get_upload_folder
+from PIL import Image
 from safetensors.torch import save as to_safetensors
 
 from editing.edit import Edit
@@ -30,10 +31,13 @@ __all__ = [
     "delete_upload",
     "new_folder",
     "parcel",
+    "put",
     "save_picture",
 ]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+_FORMATS = {"png": "PNG", "jpg": "JPEG"}
+_QUALITY = {"png": {"compress_level": 2}, "jpg": {"quality": 90}}
 LIVES_S = 3000  # with a sweep every ten minutes, gone within the hour that the page promises
 
 
@@ -70,6 +74,17 @@ def delete_upload(upload: Path) -> None:
     example = EXAMPLES / upload.name
     if not (example.is_file() and upload.is_file() and filecmp.cmp(example, upload, shallow=False)):
         upload.unlink(missing_ok=True)
+
+
+def put(picture_u8: np.ndarray, folder: Path, extension: str = "png") -> str:
+    """Write a picture that is only looked at; returns its path.
+
+    Gradio would store an array in a folder of its own, where it stays when the visitor has gone.
+    """
+    descriptor, name = tempfile.mkstemp(dir=folder, prefix="view_", suffix=f".{extension}")
+    with os.fdopen(descriptor, "wb") as stream:
+        Image.fromarray(picture_u8).save(stream, _FORMATS[extension], **_QUALITY[extension])
+    return name
 
 
 def save_picture(picture_u8: np.ndarray, folder: Path, recipe: Recipe) -> str:

@@ -11,7 +11,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from pathlib import Path
@@ -25,11 +25,11 @@ from editing.page import controls, files, gpu, texts
 from editing.page.pictures import (
     COMPARE,
     face_strip,
-    history_items,
     kept_share,
     mask_items,
     overlay,
     present,
+    thumbnail,
     view_of,
 )
 from editing.page.session import Session, forget, pack, pack_edit, unpack
@@ -60,6 +60,7 @@ class Visit:
 
     stop: threading.Event = field(default_factory=threading.Event)
     photo: Path | None = None
+    folder: Path | None = None
     uploads: set[Path] = field(default_factory=set)
 
 
@@ -112,7 +113,8 @@ def on_photo(old: Session, upload: dict | None, request: gr.Request) -> Iterator
     visit = visit_of(request)
     visit.stop.set()  # what still runs for an older photo
     visit.photo = None
-    session = Session(old.folder)
+    files.delete(old.folder)
+    session = Session()
     yield {
         "status": texts.say("Looking for faces…" if upload else texts.EMPTY),
         "session": session,
@@ -133,7 +135,7 @@ def on_photo(old: Session, upload: dict | None, request: gr.Request) -> Iterator
     if gpu.MODEL is None:
         raise WeightsError(gpu.MISSING)
     photo_u8 = open_photo(upload["path"])
-    folder = old.folder or files.new_folder()
+    visit.folder = folder = files.new_folder()
     photo = files.copy_upload(Path(upload["path"]), folder)
     visit.photo = photo
     visit.uploads.add(Path(upload["path"]))
@@ -151,9 +153,11 @@ def on_photo(old: Session, upload: dict | None, request: gr.Request) -> Iterator
     yield {
         "session": Session(folder, photo, found, quad if len(found) == 1 else None),
         "status": texts.say(sentence),
-        "faces": gr.Gallery(value=face_strip(photo_u8, found) if several else None, visible=several),
+        "faces": gr.Gallery(
+            value=_put_all(face_strip(photo_u8, found), folder) if several else None, visible=several
+        ),
         "crop": gr.Accordion(open=not found),
-        **_crop_controls(photo_u8, quad),
+        **_crop_controls(photo_u8, quad, folder),
         "invert": gr.Button(interactive=len(found) == 1),
     }
 
@@ -164,7 +168,7 @@ def on_face(session: Session, event: gr.SelectData) -> Iterator[Updates]:
     quad = session.faces[event.index].quad
     yield {
         "session": Session(session.folder, session.photo, session.faces, quad),
-        **_crop_controls(open_photo(session.photo), quad),
+        **_crop_controls(open_photo(session.photo), quad, session.folder),
         "invert": gr.Button(interactive=True),
     }
 
@@ -174,7 +178,8 @@ def on_crop_moved(session: Session, x: float, y: float, size: float, turn: float
     """Show what the crop sliders cut out."""
     if session.photo:
         quad = manual_quad((x, y), size, turn)
-        yield {"crop_preview": crop_face(open_photo(session.photo), quad, PREVIEW_PX)}
+        preview = crop_face(open_photo(session.photo), quad, PREVIEW_PX)
+        yield {"crop_preview": files.put(preview, session.folder)}
 
 
 @guarded
@@ -189,7 +194,7 @@ def on_crop(session: Session, x: float, y: float, size: float, turn: float) -> I
     }
 
 
-def _crop_controls(photo_u8: np.ndarray, quad: np.ndarray) -> Updates:
+def _crop_controls(photo_u8: np.ndarray, quad: np.ndarray, folder: Path) -> Updates:
     """Set the sliders of the manual crop, and its preview, to a quad."""
     height, width = photo_u8.shape[:2]
     (x, y), size, turn = quad_placement(quad)
@@ -198,7 +203,7 @@ def _crop_controls(photo_u8: np.ndarray, quad: np.ndarray) -> Updates:
         "crop_y": gr.Slider(value=round(y), maximum=height),
         "crop_size": gr.Slider(value=round(size), maximum=2 * max(height, width)),
         "crop_turn": gr.Slider(value=round(turn, 1)),
-        "crop_preview": crop_face(photo_u8, quad, PREVIEW_PX),
+        "crop_preview": files.put(crop_face(photo_u8, quad, PREVIEW_PX), folder),
     }
 
 
@@ -240,7 +245,7 @@ def on_invert(
         inversion = gpu.invert_on_gpu(crop_u8, None if gpu.ZERO_GPU else tell_or_stop)
         tell_or_stop("Blending", 1, 1)
     except Stopped:
-        if visit.photo != session.photo:
+        if not _is_current(session, request):
             return  # another photo has come meanwhile, and has the status line
         raise
     seconds = time.perf_counter() - start
@@ -258,7 +263,7 @@ def on_invert(
         "stop": gr.Button(visible=True),
     }
     better = gpu.refine_on_gpu(inversion, REFINE_STEPS, None if gpu.ZERO_GPU else tell)
-    if visit.photo != session.photo:
+    if not _is_current(session, request):
         return
     cut = " Stopped after" if visit.stop.is_set() else ""
     seconds = time.perf_counter() - start
@@ -282,20 +287,27 @@ def _begin(
         The session, the sentence on the share kept from the photo, and what changes on the page.
     """
     session = session.inverted(pack(inversion))
-    session = session.stepped(Recipe(), inversion.blended, "", time.monotonic())
-    session = replace(session, before=files.save_picture(inversion.crop, session.folder, Recipe()))
+    small = files.put(thumbnail(inversion.blended), session.folder, "jpg")
+    session = session.stepped(Recipe(), small, "", time.monotonic())
+    session = replace(session, before=files.put(inversion.crop, session.folder))
     if recipe != Recipe():
-        session, edited = _drawn(replace(session, words=recipe.texts), recipe, "")
+        session = _redrawn(replace(session, words=recipe.texts), recipe)
+        session, edited = _stepped(session, recipe, "")
     else:
         edited = present(session)
     updates = _result(session, edited, view, tinted)
-    return updates["session"], kept_share(edited), {**updates, "mask_edit": _canvas(inversion)}
+    return (
+        updates["session"],
+        kept_share(edited),
+        {**updates, "mask_edit": _canvas(inversion, session.folder)},
+    )
 
 
-def _canvas(inversion: Inversion) -> Updates:
+def _canvas(inversion: Inversion, folder: Path) -> Updates:
     """Give the brush a clean canvas with the photo's crop in its background."""
     step = max(1, len(inversion.crop) // PAINT_PX)
-    return {"background": inversion.crop[::step, ::step], "layers": [], "composite": None}
+    background = files.put(inversion.crop[::step, ::step], folder)
+    return {"background": background, "layers": [], "composite": None}
 
 
 def on_stop(request: gr.Request) -> None:
@@ -312,8 +324,7 @@ def on_leave(request: gr.Request) -> None:
     forget()
     for upload in visit.uploads:
         files.delete_upload(upload)
-    if visit.photo:
-        files.delete(visit.photo.parent)
+    files.delete(visit.folder)
 
 
 # Editing ----------------------------------------------------------------------------------------------------
@@ -398,7 +409,7 @@ def on_recipe_file(
         recipe = load_recipe(upload["path"])
         if any(text.method == "optimize" for text in recipe.texts):
             raise OptionError(
-                "This recipe searches words for one face, which takes minutes; use it with python -m samm edit."
+                "This recipe searches words for one face, which takes minutes; use python -m samm edit."
             )
         yield from _restore(session, recipe, view, tinted, request)
 
@@ -407,7 +418,7 @@ def on_recipe_file(
 def on_reset(session: Session, view: str, tinted: bool, request: gr.Request) -> Iterator[Updates]:
     """Take back all changes at once; it can be undone."""
     yield from _restore(replace(session, paint=None), Recipe(), view, tinted, request)
-    yield {"mask_edit": _canvas(unpack(session.inversion))}
+    yield {"mask_edit": _canvas(unpack(session.inversion), session.folder)}
 
 
 @guarded
@@ -439,7 +450,9 @@ def _change(
     if recipe != session.recipe:
         yield {"status": texts.say(_announce(recipe))}
         control = controls.changed_control(session.recipe, recipe)
-        yield from _show(*_drawn(session, recipe, control), view, tinted, request)
+        session = _redrawn(session, recipe)
+        if _is_current(session, request):
+            yield _shown(*_stepped(session, recipe, control), view, tinted)
 
 
 def _restore(
@@ -449,13 +462,13 @@ def _restore(
     if session.inversion is None:
         raise PhotoError(texts.EXPIRED)
     session = replace(session, words=recipe.texts)
-    if recipe != session.recipe:
+    changed = recipe != session.recipe
+    if changed:
         yield {"status": texts.say(_announce(recipe))}
-        session, edited = _drawn(session, recipe, "")
-    else:
-        edited = present(session)
-    for updates in _show(session, edited, view, tinted, request):
-        yield {**updates, **controls.set_controls(session)}
+        session = _redrawn(session, recipe)
+    if _is_current(session, request):
+        session, edited = _stepped(session, recipe, "") if changed else (session, present(session))
+        yield {**_shown(session, edited, view, tinted), **controls.set_controls(session)}
 
 
 def _go(session: Session, index: int, view: str, tinted: bool, request: gr.Request) -> Iterator[Updates]:
@@ -465,24 +478,20 @@ def _go(session: Session, index: int, view: str, tinted: bool, request: gr.Reque
     yield {"status": texts.say(_announce(session.steps[index].recipe))}
     session = session.at_step(index)
     session = _redrawn(session, session.recipe)
-    for updates in _show(session, present(session), view, tinted, request):
-        yield {**updates, **controls.set_controls(session)}
+    if _is_current(session, request):
+        yield {**_shown(session, present(session), view, tinted), **controls.set_controls(session)}
 
 
-def _show(session: Session, edited: Edit, view: str, tinted: bool, request: gr.Request) -> Iterator[Updates]:
-    """Show a session's picture, unless another photo has come meanwhile."""
-    if visit_of(request).photo != session.photo:
-        return
-    recipe = session.recipe
-    made = "No changes" if recipe == Recipe() else f"Edited: {describe(recipe)}"
-    yield {**_result(session, edited, view, tinted), "status": texts.say(f"{made}. {kept_share(edited)}")}
+def _is_current(session: Session, request: gr.Request) -> bool:
+    """Tell whether no other photo has come while this one was worked on."""
+    return visit_of(request).photo == session.photo
 
 
-def _drawn(session: Session, recipe: Recipe, control: str) -> tuple[Session, Edit]:
-    """Draw a recipe and put it into the history."""
-    session = _redrawn(session, recipe)
+def _stepped(session: Session, recipe: Recipe, control: str) -> tuple[Session, Edit]:
+    """Put the session's drawing of a recipe into its history."""
     edited = present(session, recipe)
-    return session.stepped(recipe, edited.blended, control, time.monotonic()), edited
+    small = files.put(thumbnail(edited.blended), session.folder, "jpg")
+    return session.stepped(recipe, small, control, time.monotonic()), edited
 
 
 def _redrawn(session: Session, recipe: Recipe) -> Session:
@@ -492,6 +501,13 @@ def _redrawn(session: Session, recipe: Recipe) -> Session:
     if session.edit and replace(session.edit.recipe, mask_strength=recipe.mask_strength) == recipe:
         return session
     return replace(session, edit=pack_edit(gpu.edit_on_gpu(unpack(session.inversion), recipe)))
+
+
+def _shown(session: Session, edited: Edit, view: str, tinted: bool) -> Updates:
+    """Show a session's picture, and say how it was made."""
+    recipe = session.recipe
+    made = "No changes" if recipe == Recipe() else f"Edited: {describe(recipe)}"
+    return {**_result(session, edited, view, tinted), "status": texts.say(f"{made}. {kept_share(edited)}")}
 
 
 def _announce(recipe: Recipe) -> str:
@@ -515,8 +531,10 @@ def _result(session: Session, edited: Edit, view: str, tinted: bool) -> Updates:
     return {
         "session": session,
         **_pictures(session, edited, view, tinted),
-        "masks": mask_items(unpack(session.inversion), edited),
-        "history": gr.Gallery(history_items(session), selected_index=session.at),
+        "masks": _put_all(mask_items(unpack(session.inversion), edited), session.folder),
+        "history": gr.Gallery(
+            [(step.thumbnail, describe(step.recipe)) for step in session.steps], selected_index=session.at
+        ),
         "undo": gr.Button(interactive=session.at > 0),
         "redo": gr.Button(interactive=session.at < len(session.steps) - 1),
         "stop": gr.Button(visible=False),
@@ -527,13 +545,21 @@ def _pictures(session: Session, edited: Edit, view: str, tinted: bool) -> Update
     """Give the one picture, or the pair, that a view shows."""
     shown = overlay(session, edited) if tinted else view_of(session, edited, view)
     pair = view == COMPARE and not tinted
-    picture = session.after if shown.picture is edited.blended else shown.picture
+    is_result = shown.picture is edited.blended
+    picture = session.after if is_result else files.put(shown.picture, session.folder)
     return {
         "compare": gr.ImageSlider(value=(session.before, session.after), visible=True)
         if pair
         else gr.ImageSlider(visible="hidden"),
         "stage": gr.Image(value=picture, alt_text=shown.alt, visible="hidden" if pair else True),
     }
+
+
+def _put_all(
+    items: Iterable[tuple[np.ndarray, str]], folder: Path, extension: str = "png"
+) -> list[tuple[str, str]]:
+    """Write the pictures of a gallery, which keep their captions."""
+    return [(files.put(picture, folder, extension), caption) for picture, caption in items]
 
 
 # Masks, strips, files ---------------------------------------------------------------------------------------
@@ -547,7 +573,7 @@ def on_paint(
     paint = controls.read_paint(editor)
     if session.inversion is not None and not (paint is None and session.paint is None):
         session = replace(session, paint=paint)
-        yield from _show(session, present(session), view, tinted, request)
+        yield _shown(session, present(session), view, tinted)
 
 
 @guarded
@@ -555,7 +581,7 @@ def on_mask_reset(session: Session, view: str, tinted: bool, request: gr.Request
     """Take back mask strength, paint and the choice of masks."""
     recipe = replace(session.recipe, mask_strength=1.0, masks="adaptive")
     yield from _restore(replace(session, paint=None), recipe, view, tinted, request)
-    yield {"mask_edit": _canvas(unpack(session.inversion))}
+    yield {"mask_edit": _canvas(unpack(session.inversion), session.folder)}
 
 
 @guarded
@@ -576,7 +602,9 @@ def on_strip(session: Session, across: str, down: str) -> Iterator[Updates]:
     columns = STRIP_COLUMNS if down == NO_GRID else GRID
     yield {
         "session": replace(session, strip=tuple(recipes)),
-        "strip": gr.Gallery(list(zip(pictures, captions, strict=True)), columns=columns),
+        "strip": gr.Gallery(
+            _put_all(zip(pictures, captions, strict=True), session.folder, "jpg"), columns=columns
+        ),
         "status": texts.say("Pick a picture to take its values."),
     }
 

@@ -14,6 +14,11 @@
       link.click();
       link.remove();
     },
+    // Give the photo if there is one to see, once the page has caught up with the event.
+    async shownPhoto(session, photo) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return [session, document.querySelector("#photo img") ? photo : null];
+    },
   };
 
   // Held, B shows the photo before.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -27,11 +26,11 @@ __all__ = [
     "WHOLE",
     "Shown",
     "face_strip",
-    "history_items",
     "kept_share",
     "mask_items",
     "overlay",
     "present",
+    "thumbnail",
     "view_of",
     "whole_photo",
 ]
@@ -46,6 +45,7 @@ COMPARE, EDITED, BLENDED, GENERATED, KEPT, WHOLE = VIEWS = (
 )
 MASK_PX = 512  # the gathered mask is shown at this size; the download has it in full
 FACE_PX = 160
+THUMBNAIL_PX = 128
 DRAWN_RGB = np.array((255, 96, 0), np.float32)  # tint of what the generator draws
 DRAWN_ALPHA = 0.55
 
@@ -117,11 +117,10 @@ def mask_items(inversion: Inversion, edited: Edit) -> list[tuple[np.ndarray, str
     return [(mask_to_u8(shown), f"{r}×{r} · {100 * mask.mean():.0f} % kept") for shown, r, mask in items]
 
 
-def history_items(session: Session) -> list[tuple[np.ndarray, str]]:
-    """Give the history's thumbnails, each with its recipe in words."""
-    return [
-        (np.asarray(Image.open(io.BytesIO(step.thumbnail))), describe(step.recipe)) for step in session.steps
-    ]
+def thumbnail(picture_u8: np.ndarray) -> np.ndarray:
+    """Make a picture small enough for the history: uint8 (128, 128, 3)."""
+    small = Image.fromarray(picture_u8).resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
+    return np.asarray(small)
 
 
 def face_strip(photo_u8: np.ndarray, found: Sequence[Face]) -> list[tuple[np.ndarray, str]]:

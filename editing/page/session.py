@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -40,7 +40,6 @@ __all__ = [
 
 HISTORY = 20  # steps that can be gone back to
 GESTURE_S = 2.0  # changes of one control that follow each other faster are one step
-THUMBNAIL_PX = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,10 +93,10 @@ class Paint:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the history: how the picture was made, and a small JPEG of it."""
+    """One step of the history: how the picture was made, and the file of a small one."""
 
     recipe: Recipe
-    thumbnail: bytes = field(repr=False)
+    thumbnail: str
     control: str = ""  # that made it
     at_s: float = 0.0  # when, on a clock that only goes forward
 
@@ -143,12 +142,12 @@ class Session:
         """Derive the session that an inversion, or a better one of the same face, begins anew."""
         return Session(self.folder, self.photo, self.faces, self.quad, inversion)
 
-    def stepped(self, recipe: Recipe, picture_u8: np.ndarray, control: str, now_s: float) -> Session:
+    def stepped(self, recipe: Recipe, thumbnail: str, control: str, now_s: float) -> Session:
         """Derive the session with one more step; it replaces the last one of the same gesture.
 
         Args:
             recipe: of the step.
-            picture_u8: its result, uint8 (S, S, 3).
+            thumbnail: file of a small picture of its result.
             control: what made it; "" is never part of a gesture.
             now_s: the time.
         """
@@ -157,7 +156,7 @@ class Session:
         same_gesture = bool(control and last and last.control == control)
         if same_gesture and now_s - last.at_s < GESTURE_S and self.at == len(self.steps) - 1:
             steps = steps[:-1]
-        steps = (*steps, Step(recipe, _thumbnail(picture_u8), control, now_s))[-HISTORY:]
+        steps = (*steps, Step(recipe, thumbnail, control, now_s))[-HISTORY:]
         return replace(self, steps=steps, at=len(steps) - 1)
 
     def at_step(self, index: int) -> Session:
@@ -230,10 +229,3 @@ def _compress(picture_u8: np.ndarray) -> bytes:
 
 def _expand(data: bytes) -> np.ndarray:
     return np.array(Image.open(io.BytesIO(data)).convert("RGB"))
-
-
-def _thumbnail(picture_u8: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    picture = Image.fromarray(picture_u8).resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
-    picture.save(stream, "JPEG", quality=85)
-    return stream.getvalue()
