@@ -37,6 +37,17 @@ EXAMPLES = {
     "face_paint": "face paint",
     "old_photo": "old photo",
 }
+# The default theme with texts and buttons dark enough to be read: contrast 4.5 or more.
+THEME = gr.themes.Default().set(
+    body_text_color_subdued="*neutral_600",
+    body_text_color_subdued_dark="*neutral_300",
+    block_info_text_color="*neutral_600",
+    block_info_text_color_dark="*neutral_300",
+    button_primary_background_fill="*primary_700",
+    button_primary_background_fill_hover="*primary_800",
+    button_primary_background_fill_dark="*primary_700",
+    button_primary_background_fill_hover_dark="*primary_800",
+)
 SIZE = gpu.MODEL.resolution if gpu.MODEL else 1024
 TEXT_STRENGTH = 0.8  # a phrase at 1 is plain to see, and often a little too much
 
@@ -516,6 +527,7 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     demo.launch(
+        theme=THEME,
         css_paths=PAGE / "style.css",
         js=(PAGE / "page.js").read_text(encoding="utf-8"),
         max_file_size="15mb",

@@ -52,6 +52,7 @@ __all__ = [
     "load_recipe",
     "parse",
     "provenance",
+    "signed",
     "slug",
     "to_json",
 ]
@@ -317,7 +318,7 @@ def describe(recipe: Recipe) -> str:
 
     `parse` reads it back. Defaults are left out; words that would be read as something else are quoted.
     """
-    items = [f"{name.replace('_', ' ')} {_signed(value)}" for name, value in recipe.attributes.items()]
+    items = [f"{name.replace('_', ' ')} {signed(value)}" for name, value in recipe.attributes.items()]
     items += map(_describe_text, recipe.texts)
     items += map(_describe_component, recipe.components)
     if recipe.mask_strength != Recipe.mask_strength:
@@ -508,7 +509,7 @@ def _build(kind: type[_Kind], content: Any, where: str) -> _Kind:
     return kind(**content)
 
 
-def _signed(value: float) -> str:
+def signed(value: float) -> str:
     return f"{value:+}".replace("-", "−")
 
 
@@ -536,7 +537,7 @@ def _describe_text(edit: TextEdit) -> str:
 def _describe_component(edit: ComponentEdit) -> str:
     details = [f"rows {edit.rows[0]}–{edit.rows[1]}"] if edit.rows != ComponentEdit.rows else []
     details += ["absolute"] if edit.absolute else []
-    return f"component {edit.index} {_signed(edit.strength)}{_parenthesize(details)}"
+    return f"component {edit.index} {signed(edit.strength)}{_parenthesize(details)}"
 
 
 def _unreadable(part: str) -> OptionError:

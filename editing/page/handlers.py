@@ -33,7 +33,7 @@ from editing.page.pictures import (
     view_of,
 )
 from editing.page.session import Session, forget, pack, pack_edit, unpack
-from editing.recipe import Recipe, TextEdit, describe, load_recipe
+from editing.recipe import Recipe, TextEdit, describe, load_recipe, signed
 from editing.strip import GRID, STRIP, grid, strengths, strip
 from samm.errors import OptionError, PhotoError, UserError, WeightsError
 from samm.faces import NO_FACE, crop_face, face_warnings, find_faces, manual_quad, quad_placement
@@ -591,11 +591,11 @@ def on_strip(session: Session, across: str, down: str) -> Iterator[Updates]:
         raise PhotoError(texts.EXPIRED)
     if down == NO_GRID:
         recipes, size = strip(session.recipe, across), STRIP_PX
-        captions = [f"{across.replace('_', ' ')} {value:+g}" for value in strengths(across, STRIP)]
+        captions = [_named(across, value) for value in strengths(across, STRIP)]
     else:
         recipes, size = grid(session.recipe, across, down), GRID_PX
         values = [(b, a) for b in strengths(down, GRID) for a in strengths(across, GRID)]
-        captions = [f"{across.replace('_', ' ')} {a:+g}, {down.replace('_', ' ')} {b:+g}" for b, a in values]
+        captions = [f"{_named(across, a)}, {_named(down, b)}" for b, a in values]
     yield {"status": texts.say(f"Drawing {len(recipes)} pictures…")}
     size = min(size, gpu.MODEL.resolution)
     pictures = gpu.strip_on_gpu(unpack(session.inversion), recipes, size)
@@ -607,6 +607,10 @@ def on_strip(session: Session, across: str, down: str) -> Iterator[Updates]:
         ),
         "status": texts.say("Pick a picture to take its values."),
     }
+
+
+def _named(name: str, value: float) -> str:
+    return f"{name.replace('_', ' ')} {signed(value)}"
 
 
 @guarded

@@ -1,0 +1,233 @@
+"""From a photo to its inversion: uploads, examples, faces, crops, and files that are no photos."""
+
+import re
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+from visitor import (
+    DONE,
+    EMPTY,
+    EXAMPLES,
+    HOPPER,
+    WAIT_MS,
+    expect,
+    heard,
+    invert,
+    jpeg,
+    listen,
+    picture,
+    remove_photo,
+    set_slider,
+    slider,
+    tab,
+    toast,
+    upload,
+    view,
+    wait_status,
+)
+
+TURNS = {  # how a photo is stored so that its EXIF orientation sets it upright
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+@pytest.fixture(scope="module")
+def hopper() -> np.ndarray:
+    return np.asarray(Image.open(HOPPER).convert("RGB"))
+
+
+@pytest.fixture(scope="module")
+def wall() -> dict:
+    rng = np.random.default_rng(1)
+    return jpeg(rng.integers(80, 120, (300, 400, 3), dtype=np.uint8), "wall.jpg")
+
+
+def test_the_page_is_ready_within_five_seconds_with_title_headline_and_examples(page, address):
+    start = time.perf_counter()
+    page.goto(address)
+    expect(page.locator("#status p")).to_have_text(EMPTY)
+    page.wait_for_selector("#photo input[type=file]", state="attached")
+    seconds = time.perf_counter() - start
+    assert page.title() == "SAMM face editor"
+    expect(page.locator("h1")).to_have_text("SAMM face editor")  # one, or Playwright complains
+    expect(page.get_by_text("Your photo never leaves this computer.")).to_be_visible()
+    expect(page.locator("#examples img")).to_have_count(8)
+    assert seconds < 5
+
+
+def test_before_there_is_a_photo_nothing_can_be_edited_or_saved(page):
+    for name in ("invert", "undo", "redo", "reset", "download", "download_photo", "download_recipe"):
+        expect(page.locator(f"#{name}")).to_be_disabled()
+    expect(slider(page, "age")).to_be_disabled()
+    tab(page, "Words")
+    expect(page.locator("#add")).to_be_disabled()
+    expect(page.locator("#chip_0")).to_be_disabled()
+    tab(page, "Masks")
+    expect(slider(page, "mask_strength")).to_be_disabled()
+    view(page, "Before / after")
+    expect(page.locator("#compare img")).to_have_count(0)
+
+
+def test_an_upload_is_found_inverted_and_shown_beside_the_photo_with_its_masks(page):
+    listen(page)
+    invert(page)
+    said = "\n".join(heard(page))
+    assert re.search(r"^Looking for faces…\nFace found.*(\nInverting.*)+\nDone in", said, re.MULTILINE)
+
+    shown = page.locator("#compare img")
+    expect(shown).to_have_count(2)
+    for number in range(2):
+        expect(shown.nth(number)).to_have_js_property("naturalWidth", 512)
+        expect(shown.nth(number)).to_have_js_property("naturalHeight", 512)
+    captions = page.locator("#masks .caption-label").all_inner_texts()
+    assert [re.fullmatch(r"(\d+)×\1 · \d+ % kept", caption.strip())[1] for caption in captions] == [
+        *("32", "64", "128", "256"),
+        "512",
+    ]
+    expect(page.locator("#faces")).to_be_hidden()
+    expect(slider(page, "age")).to_be_enabled()
+    expect(page.locator("#download")).to_be_enabled()
+
+
+def test_all_eight_exif_orientations_of_a_photo_give_the_same_crop(page, hopper):
+    upright = Image.fromarray(hopper)
+    crops = []
+    for orientation, turn in TURNS.items():
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        stored = upright if turn is None else upright.transpose(turn)
+        invert(page, jpeg(np.asarray(stored), f"turned{orientation}.jpg", exif))
+        crops.append(picture(page, "#compare img").astype(int))
+        remove_photo(page)
+    differences = [np.abs(crop - crops[0]).mean() for crop in crops]
+    assert max(differences) < 2
+
+
+def test_a_text_file_named_jpg_is_refused_in_one_sentence_and_another_photo_goes(page):
+    upload(page, {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"only text"})
+    expect(toast(page, "not a picture we can read")).to_be_visible(timeout=WAIT_MS)
+    wait_status(page, re.compile(r"^This file is not a picture we can read\."))
+    text = page.inner_text("body")
+    assert "Traceback" not in text
+    assert "/tmp" not in text
+    remove_photo(page)
+    invert(page)
+
+
+def test_a_file_over_15_mb_is_refused_with_its_name_and_the_limit(browser, address, tmp_path):
+    huge = tmp_path / "huge.jpg"
+    huge.write_bytes(bytes(16 * 2**20))
+    page = browser.new_page()  # unlike the fixture's it may log the refusal as an error
+    page.goto(address)
+    upload(page, huge)
+    refusal = toast(page, "huge.jpg")
+    expect(refusal).to_be_visible(timeout=WAIT_MS)
+    expect(refusal).to_contain_text(re.compile(r"\b15(\.0)? MB", re.IGNORECASE))
+    expect(page.locator("#compare img")).to_have_count(0)
+    page.close()
+
+
+def test_a_wall_has_no_face_and_can_be_cropped_by_hand(page, wall):
+    upload(page, wall)
+    wait_status(page, re.compile("^No face found. .* place the crop yourself below.$"))
+    expect(page.locator("#use_crop")).to_be_visible()
+    expect(page.locator("#invert")).to_be_disabled()
+    expect(page.locator("#crop_preview img")).to_be_visible()
+    page.locator("#use_crop").click()
+    wait_status(page, DONE)
+    expect(page.locator("#compare img")).to_have_count(2)
+
+
+def test_a_crop_moved_by_hand_is_previewed_and_then_inverted(page):
+    invert(page)
+    found = picture(page, "#compare img").astype(int)
+    page.locator("#crop").get_by_role("button", name="Adjust the crop").click()
+    preview = page.locator("#crop_preview img")
+    shown = preview.get_attribute("src")
+    turn = page.locator("#crop_turn input[type=number]")
+    degrees = float(turn.input_value())
+    turn.fill(f"{degrees - 180 if degrees > 0 else degrees + 180:g}")
+    turn.press("Tab")
+    expect(preview).not_to_have_attribute("src", shown, timeout=WAIT_MS)
+    before = page.locator("#compare img").first
+    source = before.get_attribute("src")
+    page.locator("#use_crop").click()
+    expect(before).not_to_have_attribute("src", source, timeout=WAIT_MS)
+    wait_status(page, DONE)
+    turned = picture(page, "#compare img").astype(int)[::-1, ::-1]
+    assert np.abs(turned - found).mean() < 6 < np.abs(turned[::-1, ::-1] - found).mean()
+
+
+def test_of_three_faces_one_is_picked_and_another_can_follow(page, hopper):
+    upload(page, jpeg(np.concatenate([hopper, hopper[:, ::-1], hopper], 1), "three.jpg"))
+    wait_status(page, "Found 3 faces. Pick one.")
+    expect(page.locator("#faces img")).to_have_count(3)
+    captions = page.locator("#faces .caption-label").all_inner_texts()
+    assert {caption.split("—")[1].strip() for caption in captions} == {"left", "middle", "right"}
+    expect(page.locator("#compare img")).to_have_count(0)  # nothing is inverted before the choice
+
+    page.locator("#faces img").nth(0).click()
+    wait_status(page, DONE)
+    first, source = picture(page), page.locator("#stage img").get_attribute("src")
+    page.locator("#faces img").nth(2).click()
+    expect(page.locator("#stage img")).not_to_have_attribute("src", source, timeout=WAIT_MS)
+    assert not np.array_equal(first, picture(page))
+
+
+def test_an_example_is_one_click_away_and_a_second_one_replaces_it(page):
+    page.locator("#examples img").nth(2).click()
+    wait_status(page, DONE)
+    first = picture(page, "#compare img")
+    listen(page)
+    page.locator("#examples img").nth(1).click()
+    page.wait_for_function("window.said.includes('Looking for faces…')", timeout=WAIT_MS)
+    wait_status(page, DONE)
+    second = picture(page, "#compare img")
+    assert not np.array_equal(first, second)
+    remove_photo(page)
+    invert(page)  # the second example is this very file
+    assert np.array_equal(second, picture(page, "#compare img"))
+
+
+def test_removing_the_photo_takes_all_that_came_from_it(page):
+    invert(page)
+    set_slider(page, "age", "End")
+    wait_status(page, re.compile(r"^Edited: age \+4"))
+    remove_photo(page)
+    expect(page.locator("#compare img")).to_have_count(0)
+    expect(page.locator("#stage img")).to_have_count(0)
+    expect(page.locator("#masks img")).to_have_count(0)
+    expect(page.locator("#history img")).to_have_count(0)
+    expect(slider(page, "age")).to_be_disabled()
+    expect(slider(page, "age")).to_have_value("0")
+    expect(page.locator("#download")).to_be_disabled()
+    expect(page.locator("#undo")).to_be_disabled()
+
+
+def test_a_photo_that_comes_while_another_is_inverted_wins(page):
+    invert(page, EXAMPLES / "cap.jpg")
+    expected = picture(page, "#compare img")
+    remove_photo(page)
+    upload(page, HOPPER)
+    wait_status(page, re.compile("^Inverting"))
+    page.locator("#photo").get_by_label("Remove Image").click()
+    upload(page, EXAMPLES / "cap.jpg")
+    wait_status(page, DONE)
+    expect(page.locator("#compare img")).to_have_count(2)
+    assert np.array_equal(expected, picture(page, "#compare img"))
+
+
+def test_a_small_face_is_inverted_with_a_warning(page, hopper):
+    small = Image.fromarray(hopper)
+    small.thumbnail((200, 200))
+    invert(page, jpeg(np.asarray(small), "small.jpg"))
+    expect(toast(page, re.compile(r"face is only \d+ pixels wide"))).to_be_visible()
