@@ -510,6 +510,7 @@ def _build(kind: type[_Kind], content: Any, where: str) -> _Kind:
 
 
 def signed(value: float) -> str:
+    """Write a strength as people read it, with its sign and a true minus: "+2.0", "−0.5"."""
     return f"{value:+}".replace("-", "−")
 
 
