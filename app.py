@@ -48,6 +48,10 @@ THEME = gr.themes.Default().set(
     button_primary_background_fill_dark="*primary_700",
     button_primary_background_fill_hover_dark="*primary_800",
 )
+# Gradio's own parts lie outside of what `style.css` reaches.
+HEAD = """<style>
+@media (max-width: 899px) { footer button, .toast-close { min-height: 44px; min-width: 44px; } }
+</style>"""
 SIZE = gpu.MODEL.resolution if gpu.MODEL else 1024
 TEXT_STRENGTH = 0.8  # a phrase at 1 is plain to see, and often a little too much
 
@@ -528,6 +532,7 @@ if __name__ == "__main__":
     logging.getLogger("httpx").setLevel(logging.WARNING)
     demo.launch(
         theme=THEME,
+        head=HEAD,
         css_paths=PAGE / "style.css",
         js=(PAGE / "page.js").read_text(encoding="utf-8"),
         max_file_size="15mb",

@@ -1,6 +1,7 @@
 () => {
   // Runs once when the page has loaded. `samm.save` is called by the download buttons.
-  const typing = (event) => event.target.closest("input:not([type=range]), textarea, [contenteditable]");
+  const typed = "input:not([type=range], [type=radio], [type=checkbox]), textarea, [contenteditable]";
+  const typing = (event) => event.target.closest(typed);
   const button = (name) => document.getElementById(name);
 
   window.samm = {
