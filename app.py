@@ -48,8 +48,9 @@ THEME = gr.themes.Default().set(
     button_primary_background_fill_dark="*primary_700",
     button_primary_background_fill_hover_dark="*primary_800",
 )
-# Gradio's own parts lie outside of what `style.css` reaches.
+# What has to reach Gradio's own parts too, where `style.css` has no say.
 HEAD = """<style>
+:focus-visible { outline: 3px solid var(--primary-600) !important; outline-offset: 2px; }
 @media (max-width: 899px) { footer button, .toast-close { min-height: 44px; min-width: 44px; } }
 </style>"""
 SIZE = gpu.MODEL.resolution if gpu.MODEL else 1024
