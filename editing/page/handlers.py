@@ -292,7 +292,7 @@ def _begin(
     session = replace(session, before=files.put(inversion.crop, session.folder))
     if recipe != Recipe():
         session = _redrawn(replace(session, words=recipe.texts), recipe)
-        session, edited = _stepped(session, recipe, "")
+        session, edited = _stepped(session, recipe)
     else:
         edited = present(session)
     updates = _result(session, edited, view, tinted)
@@ -450,9 +450,11 @@ def _change(
     if recipe != session.recipe:
         yield {"status": texts.say(_announce(recipe))}
         control = controls.changed_control(session.recipe, recipe)
+        began_s = time.monotonic()
         session = _redrawn(session, recipe)
         if _is_current(session, request):
-            yield _shown(*_stepped(session, recipe, control), view, tinted)
+            took_s = time.monotonic() - began_s
+            yield _shown(*_stepped(session, recipe, control, took_s), view, tinted)
 
 
 def _restore(
@@ -467,7 +469,7 @@ def _restore(
         yield {"status": texts.say(_announce(recipe))}
         session = _redrawn(session, recipe)
     if _is_current(session, request):
-        session, edited = _stepped(session, recipe, "") if changed else (session, present(session))
+        session, edited = _stepped(session, recipe) if changed else (session, present(session))
         yield {**_shown(session, edited, view, tinted), **controls.set_controls(session)}
 
 
@@ -487,11 +489,13 @@ def _is_current(session: Session, request: gr.Request) -> bool:
     return visit_of(request).photo == session.photo
 
 
-def _stepped(session: Session, recipe: Recipe, control: str) -> tuple[Session, Edit]:
+def _stepped(
+    session: Session, recipe: Recipe, control: str = "", took_s: float = 0.0
+) -> tuple[Session, Edit]:
     """Put the session's drawing of a recipe into its history."""
     edited = present(session, recipe)
     small = files.put(thumbnail(edited.blended), session.folder, "jpg")
-    return session.stepped(recipe, small, control, time.monotonic()), edited
+    return session.stepped(recipe, small, control, time.monotonic(), took_s), edited
 
 
 def _redrawn(session: Session, recipe: Recipe) -> Session:

@@ -142,7 +142,9 @@ class Session:
         """Derive the session that an inversion, or a better one of the same face, begins anew."""
         return Session(self.folder, self.photo, self.faces, self.quad, inversion)
 
-    def stepped(self, recipe: Recipe, thumbnail: str, control: str, now_s: float) -> Session:
+    def stepped(
+        self, recipe: Recipe, thumbnail: str, control: str, now_s: float, took_s: float = 0.0
+    ) -> Session:
         """Derive the session with one more step; it replaces the last one of the same gesture.
 
         Args:
@@ -150,11 +152,12 @@ class Session:
             thumbnail: file of a small picture of its result.
             control: what made it; "" is never part of a gesture.
             now_s: the time.
+            took_s: how long it was worked on, which is no pause of the visitor.
         """
         steps = self.steps[: self.at + 1]
         last = steps[-1] if steps else None
         same_gesture = bool(control and last and last.control == control)
-        if same_gesture and now_s - last.at_s < GESTURE_S and self.at == len(self.steps) - 1:
+        if same_gesture and now_s - took_s - last.at_s < GESTURE_S and self.at == len(self.steps) - 1:
             steps = steps[:-1]
         steps = (*steps, Step(recipe, thumbnail, control, now_s))[-HISTORY:]
         return replace(self, steps=steps, at=len(steps) - 1)

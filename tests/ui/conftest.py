@@ -64,7 +64,8 @@ def serve(folder: Path, environment: dict[str, str], script: str = "app.py") -> 
                     time.sleep(0.2)
             yield address
             if process.poll() is not None:
-                pytest.fail(f"the page has ended by itself:\n{(folder / 'page.log').read_text()[-2000:]}")
+                told = (folder / "page.log").read_text()[-2000:]
+                pytest.fail(f"the page has ended by itself with {process.returncode}:\n{told}")
         finally:
             process.terminate()
             process.wait(20)
