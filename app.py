@@ -167,8 +167,9 @@ def masks_tab() -> None:
     gr.Checkbox(
         label="Show on my photo what the generator draws (orange)", elem_id="overlay", interactive=False
     )
+    gr.Markdown("Paint **white** to keep my photo here, **black** to let the generator draw here.")
     gr.ImageEditor(
-        label="Paint: white keeps my photo here, black lets the generator draw here",
+        label="Brush",
         elem_id="mask_edit",
         type="numpy",
         format="png",
