@@ -1,4 +1,4 @@
-"""The command line: `python -m samm invert|edit PHOTO… --out DIR`, `evaluate FOLDER`, `publish OWNER/NAME`.
+"""The command line: `python -m samm invert|edit PHOTO… --out DIR`, `evaluate PATH…`, `publish OWNER/NAME`.
 
 It calls the functions the page calls. A photo that cannot be used is reported in one sentence and does not
 stop the rest; the exit code is 0 only if all went well, 1 if anything failed and 2 for wrong arguments.
@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 from tqdm import tqdm
 
 from editing import command as editing_command
+from editing.directions import move
+from editing.recipe import parse
+from editing.tools import Tools
 from samm.batch import (
     add_model_arguments,
     add_photo_arguments,
@@ -25,11 +30,21 @@ from samm.batch import (
     options_of,
     to_json,
 )
-from samm.errors import PhotoError, UserError
-from samm.evaluation import PROTOCOL, evaluate, summarize, table
+from samm.errors import OptionError, PhotoError, UserError
+from samm.evaluation import (
+    differences,
+    evaluate,
+    load_judges,
+    plain,
+    protocol,
+    summarize,
+    table,
+    to_csv,
+)
 from samm.faces import paste_back
 from samm.inversion import Inversion
-from samm.models import load, load_descriptor
+from samm.methods import METHODS, Settings, choose
+from samm.models import Model, load
 from samm.photo import mask_to_u8, save_png
 
 __all__ = ["main"]
@@ -69,10 +84,39 @@ def _parser() -> argparse.ArgumentParser:
 
     editing_command.add_parser(commands)
 
-    judge = commands.add_parser("evaluate", help="measure inversions of photos that are FFHQ crops already")
-    judge.add_argument("photos", nargs="+", type=Path, metavar="FOLDER", help="folders or files")
+    listed = "\n".join(f"  {name:15} {method.description}" for name, method in METHODS.items())
+    judge = commands.add_parser(
+        "evaluate",
+        help="measure and compare inversions of photos that are FFHQ crops already",
+        epilog=f"methods:\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    judge.add_argument("photos", nargs="+", type=Path, metavar="PATH", help="folders or files")
     judge.add_argument("--limit", type=int, metavar="N", help="only the first N photos")
+    judge.add_argument(
+        "--methods",
+        default="samm",
+        metavar="LIST",
+        help="names with commas between, or all that can run; see below (default samm)",
+    )
+    judge.add_argument(
+        "--against",
+        metavar="METHOD",
+        help="one of the methods: also show by how much the others differ from it",
+    )
+    judge.add_argument(
+        "--search",
+        type=int,
+        default=60,
+        metavar="STEPS",
+        help="steps of optimization, and of both phases of pti (default 60)",
+    )
+    judge.add_argument(
+        "--edit", metavar="RECIPE", help='attributes of an edit for difference-mask, such as "age +2"'
+    )
     judge.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
+    judge.add_argument("--csv", type=Path, metavar="FILE", help="write the figures of each photo to FILE")
+    judge.add_argument("--markdown", type=Path, metavar="FILE", help="write table and protocol to FILE")
     judge.set_defaults(run=_evaluate)
     add_model_arguments(judge)
 
@@ -133,7 +177,14 @@ def _evaluate(args: argparse.Namespace) -> int:
     if not paths:
         return 1
     model = load(args.preset, args.device, args.precision)
-    options = options_of(args, model)
+    mover = _mover(args.edit, model)
+    settings = Settings(options_of(args, model), args.search, mover, args.edit or "")
+    methods = choose(args.methods.split(","), model, settings)
+    if args.against and (args.against not in methods or len(methods) == 1):
+        raise OptionError(f"--against {args.against} needs that method and another one in --methods.")
+    for file in filter(None, (args.json, args.csv, args.markdown)):
+        make_folder(file.parent)  # before the work, not after it
+    judges = load_judges(model)
     failed: list[Path] = []
 
     def report(path: Path, error: PhotoError) -> None:
@@ -141,16 +192,49 @@ def _evaluate(args: argparse.Namespace) -> int:
         complain(f"{path.name}: {error}")
 
     bar = tqdm(paths[: args.limit], unit="photo", disable=None, leave=False)
-    results = evaluate(bar, model, load_descriptor(model.device), options, report)
-    means = summarize(results)
-    print(table(means, len(results)))
-    print(f"\n{PROTOCOL}")
-    if args.json:
-        settings = {"preset": args.preset, "precision": args.precision, "options": asdict(options)}
-        figures = {"means": means, "photos": [asdict(r) for r in results], "protocol": PROTOCOL, **settings}
-        make_folder(args.json.parent)
-        args.json.write_text(to_json(figures))
+
+    def tell(stage: str, done: int, total: int) -> None:
+        bar.set_postfix_str(stage + (f" {done}/{total}" if total > 1 else ""))
+
+    results = evaluate(bar, model, judges, methods, settings, report, tell)
+    summaries = summarize(results)
+    tables = [table(summaries)]
+    if args.against:
+        tables.append(table(summarize(differences(results, args.against)), "+"))
+    text = "\n\n".join([*tables, protocol(summaries, methods, model, judges, settings)]) + "\n"
+    print(text, end="")
+    used = {"preset": args.preset, "precision": args.precision, "options": asdict(settings.options)}
+    used |= {"search_steps": args.search, "edit": args.edit}
+    _write(args.json, to_json({**plain(results, summaries), "protocol": text, **used}))
+    _write(args.csv, to_csv(results))
+    _write(args.markdown, text)
     return 1 if failed or failures else 0
+
+
+def _mover(recipe: str | None, model: Model) -> Callable[[Tensor], Tensor] | None:
+    """Make a function of a recipe's attributes that moves w_plus."""
+    if recipe is None:
+        return None
+    attributes = parse(recipe).attributes
+    if not attributes:
+        raise OptionError(f"The edit {recipe} changes no attribute; name one with a strength, as in age +2.")
+    tools = Tools(model)
+
+    def moved(w_plus: Tensor) -> Tensor:
+        for name, strength in attributes.items():
+            w_plus = move(w_plus, tools.direction(name), strength)
+        return w_plus
+
+    return moved
+
+
+def _write(file: Path | None, text: str) -> None:
+    if file is None:
+        return
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OptionError(f"The file {file.name} cannot be written; choose another place for it.") from error
 
 
 def _publish(args: argparse.Namespace) -> int:

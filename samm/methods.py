@@ -1,0 +1,256 @@
+"""Ways to invert a photo, for comparison on the same files with the same encoder and generator.
+
+Each is the idea of a published method in a few lines on our networks, not that method's own weights or code:
+their figures say what the idea gives here, and must not be read as the figures of the papers they come from.
+
+Shapes: L style rows, H edge of the crop, V edge at which masks are made. Masks: 1 keeps the photo's pixel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from samm.alignment import Levels
+from samm.blending import blend
+from samm.errors import OptionError
+from samm.inversion import Inversion, Options, Progress, invert, refine
+from samm.models import Model
+from samm.ops import area_resize
+from samm.photo import to_pm1, to_u8
+from samm.tuning import MAX_STEPS, tune
+
+__all__ = ["METHODS", "Method", "Settings", "choose", "difference_mask", "error_mask"]
+
+ALL = "all"
+VIEW_SIZE = 256  # V
+ERROR_LEVEL = 0.3  # of the range of 2; chosen so that about as much of a photo is kept as SAMM keeps
+ERROR_PX = 17  # edge of the window over which an error is averaged
+CHANGE_LEVEL = 0.1  # of the range of 2
+CHANGE_PX = 9
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all methods of a comparison share.
+
+    Attributes:
+        options: of the inversions; `iterations` gives way where a method's name says N, and `refine_steps`
+            counts for the SAMM methods alone.
+        search_steps: of `optimization`, and of each of the two phases of `pti`.
+        move: edits a code, w_plus (1, L, 512) to (1, L, 512); `difference-mask` needs it.
+        edit: what `move` does, for people.
+
+    Raises:
+        OptionError: `search_steps` outside 1…500.
+    """
+
+    options: Options = field(default_factory=Options)
+    search_steps: int = 60
+    move: Callable[[Tensor], Tensor] | None = None
+    edit: str = "an edit without a name"
+
+    def __post_init__(self):
+        """Check the range before a long comparison begins."""
+        if not 1 <= self.search_steps <= MAX_STEPS:
+            raise OptionError(
+                f"The number of search steps is {self.search_steps}; choose a value from 1 to {MAX_STEPS}."
+            )
+
+
+Run = Callable[[np.ndarray, Model, Settings, Progress | None], Inversion]
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to invert.
+
+    Attributes:
+        description: one line for tables.
+        source: the publication whose idea it is.
+        run: crop uint8 (H, H, 3) to the inversion.
+        pictures: attributes of the inversion that are pictures of their own; the others repeat one of them.
+        needs: "samm", "move" of the settings, or nothing.
+    """
+
+    description: str
+    source: str
+    run: Run
+    pictures: tuple[str, ...] = ("generated", "aligned", "blended")
+    needs: str = ""
+
+
+def choose(names: Sequence[str], model: Model, settings: Settings) -> dict[str, Method]:
+    """Look methods up by name, in the given order; "all" gives those that can run here.
+
+    Raises:
+        OptionError: a method is unknown, or lacks what it needs.
+    """
+    lacks = {"samm": model.samm is None, "move": settings.move is None, "": False}
+    if list(names) == [ALL]:
+        return {name: method for name, method in METHODS.items() if not lacks[method.needs]}
+    remedies = {
+        "samm": f"SAMM, for which the preset {model.preset} has no weights; take another preset or method",
+        "move": "an edit whose difference it can look at; name one with --edit",
+    }
+    for name in names:
+        if name not in METHODS:
+            raise OptionError(f"There is no method {name}; choose {ALL} or some of {', '.join(METHODS)}.")
+        if lacks[METHODS[name].needs]:
+            raise OptionError(f"The method {name} needs {remedies[METHODS[name].needs]}.")
+    return {name: METHODS[name] for name in names}
+
+
+def error_mask(photo_pm1: Tensor, drawn_pm1: Tensor) -> Tensor:
+    """Keep the photo where the generator misses it: (1, 1, V, V), 0 or 1.
+
+    Args:
+        photo_pm1: (1, 3, H, H) in -1…1.
+        drawn_pm1: likewise, the generator's picture.
+    """
+    return (_difference(photo_pm1, drawn_pm1, ERROR_PX) > ERROR_LEVEL).float()
+
+
+def difference_mask(before_pm1: Tensor, after_pm1: Tensor) -> Tensor:
+    """Keep the photo where an edit leaves the generator's picture alone: (1, 1, V, V), 0 or 1.
+
+    Args:
+        before_pm1: (1, 3, H, H) in -1…1, the generator's picture of the photo's code.
+        after_pm1: likewise, of the edited code.
+    """
+    return (_difference(before_pm1, after_pm1, CHANGE_PX) <= CHANGE_LEVEL).float()
+
+
+def _difference(a_pm1: Tensor, b_pm1: Tensor, window_px: int) -> Tensor:
+    """Average the largest channel's absolute difference over a window: (1, 1, V, V) in 0…2."""
+    a, b = area_resize(a_pm1, VIEW_SIZE), area_resize(b_pm1, VIEW_SIZE)
+    apart = (a - b).abs().amax(1, keepdim=True)
+    return F.avg_pool2d(apart, window_px, 1, window_px // 2, count_include_pad=False)
+
+
+def _encoder(crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None) -> Inversion:
+    options = replace(settings.options, encoder_steps=1, refine_steps=0)
+    return invert(crop_u8, replace(model, samm=None), options, progress)
+
+
+def _residual(crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None) -> Inversion:
+    options = replace(settings.options, refine_steps=0)
+    return invert(crop_u8, replace(model, samm=None), options, progress)
+
+
+def _samm(crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None) -> Inversion:
+    return invert(crop_u8, model, settings.options, progress)
+
+
+def _samm_of(iterations: int) -> Run:
+    def run(crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None) -> Inversion:
+        return invert(crop_u8, model, replace(settings.options, iterations=iterations), progress)
+
+    return run
+
+
+class _Unaligned(nn.Module):
+    """A level of SAMM whose mask counts and whose flow does not; Algorithm 1 itself runs as always."""
+
+    def __init__(self, level: nn.Module):
+        super().__init__()
+        self.level = level
+
+    def forward(self, f: Tensor, g: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
+        """Give zero flow and the level's mask; see `Levels`."""
+        flow, mask = self.level(f, g, iterations)
+        return torch.zeros_like(flow), mask
+
+
+def _unaligned(crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None) -> Inversion:
+    levels = {r: _Unaligned(model.samm.levels[str(r)]) for r in model.samm.resolutions}
+    return invert(crop_u8, replace(model, samm=Levels(levels)), settings.options, progress)
+
+
+def _optimization(
+    crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
+) -> Inversion:
+    start = _residual(crop_u8, model, settings, progress)
+    return refine(start, replace(model, samm=None), settings.search_steps, progress)
+
+
+def _pti(crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None) -> Inversion:
+    pivot = _optimization(crop_u8, model, settings, progress)
+    return tune(pivot, replace(model, samm=None), settings.search_steps, progress)[0]
+
+
+def _error_masked(
+    crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
+) -> Inversion:
+    drawn = _residual(crop_u8, model, settings, progress)
+    return _masked(drawn, error_mask(drawn.photo_pm1, to_pm1(drawn.generated)))
+
+
+@torch.inference_mode()
+def _difference_masked(
+    crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
+) -> Inversion:
+    """Blend the *un-edited* picture under the mask that the edit brings about.
+
+    So it compares with the photo as the other methods do; how much is kept depends on the edit and says
+    nothing about what the generator can draw.
+    """
+    drawn = _residual(crop_u8, model, settings, progress)
+    with model.autocast():
+        after = model.generator.synthesize(settings.move(drawn.w_plus).to(model.device)).float()
+    return _masked(drawn, difference_mask(to_pm1(drawn.generated), after.clamp(-1, 1).cpu()))
+
+
+def _masked(drawn: Inversion, keep_photo: Tensor) -> Inversion:
+    """Blend a generator-only inversion under a mask (1, 1, V, V)."""
+    masked = replace(drawn, masks={keep_photo.shape[-1]: keep_photo})
+    picture = blend(masked.photo_pm1, to_pm1(masked.aligned), masked.keep_photo)
+    return replace(masked, blended=to_u8(picture))
+
+
+_DRAWN, _MASKED = ("generated",), ("generated", "blended")
+
+METHODS: dict[str, Method] = {
+    "encoder": Method("one encoder pass, generator only", "e4e, Tov et al. 2021", _encoder, _DRAWN),
+    "residual": Method(
+        "all encoder passes, generator only", "ReStyle, Alaluf et al. 2021", _residual, _DRAWN
+    ),
+    "samm": Method("SAMM as the options say", "Yang et al. 2023", _samm, needs="samm"),
+    **{
+        f"samm-{n}": Method(f"SAMM, N = {n}", "Yang et al. 2023, Table 1", _samm_of(n), needs="samm")
+        for n in (1, 2, 3)
+    },
+    "samm-unaligned": Method(
+        "SAMM's masks, all flows zero", "Yang et al. 2023, Table 3", _unaligned, _MASKED, "samm"
+    ),
+    "optimization": Method(
+        "the code optimized on the photo, generator only",
+        "Image2StyleGAN, Abdal et al. 2019; started at the encoder's code",
+        _optimization,
+        _DRAWN,
+    ),
+    "pti": Method(
+        "optimization, then the generator's weights tuned to the photo",
+        "Pivotal tuning, Roich et al. 2022",
+        _pti,
+        _DRAWN,
+    ),
+    "error-mask": Method(
+        f"photo kept where the generator's error exceeds {ERROR_LEVEL} of 2",
+        "after SAM, Parmar et al. 2022, whose map is predicted and chooses latent layers instead of pixels",
+        _error_masked,
+        _MASKED,
+    ),
+    "difference-mask": Method(
+        "photo kept where an edit leaves the generator's picture alone",
+        "after DiffCAM, Song et al. 2022, whose map is learned",
+        _difference_masked,
+        _MASKED,
+        "move",
+    ),
+}
