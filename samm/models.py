@@ -128,13 +128,13 @@ PRESETS: dict[str, ModelSpec] = {
             ),
             "encoder": WeightFile(
                 "encoder_residual_256.safetensors",
-                "6892d954e0c6af524dbbb90b845c01bc2069514101276501d40f5d076cd583ee",
+                "fda2bab08a62610c158da620c7ec9af87b193e55ff7805366d90a4952f9ec34b",
                 _TRAINED,
                 _TRAINED_LICENCE,
             ),
             "samm": WeightFile(
                 "samm_compact.safetensors",
-                "ddcf102467996fb47aaaede7f4930d41b5c088fad2403293a3fb5f0e6ef7347c",
+                "33a1dc23922000fbb1cc8a1d014f485d0154d35f589e4cc6b9ab2ddb67720bb3",
                 _TRAINED,
                 _TRAINED_LICENCE,
             ),
