@@ -1,8 +1,13 @@
 """Training: data and losses by numbers, and tiny runs of both trainers from start to resumed checkpoint."""
 
-import io
+import os
+import re
+import signal
+import subprocess
+import sys
 import tarfile
-from dataclasses import replace
+import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +16,28 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from samm.training import average, losses, synthetic
+import samm
+from samm.checkpoints import sha256
+from samm.errors import OptionError
+from samm.training import average, losses, pieces, synthetic
 from samm.training.__main__ import NETWORKS, main
+from samm.training.adversary import Adversary, LatentDiscriminator, PictureDiscriminator, discriminator_loss
 from samm.training.data import FacePool, read_pack
 from samm.training.dice import Dice
-from samm.training.encoder import ENCODER_PRESETS
-from samm.training.loop import STATE_FILE, Budget, train
+from samm.training.encoder import ENCODER_PRESETS, EncoderTrainer
+from samm.training.loop import STATE_FILE, Budget, Outcome, _Run, train
 from samm.training.networks import load_networks
+from samm.training.samm import SAMM_PRESETS, SAMMTrainer
+from samm.training.stopwatch import Stopwatch
+from samm.training.targets import read_targets
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
 def pack(tmp_path_factory) -> Path:
     """Give a folder of five drawn pictures whose names lie about their format."""
-    folder = tmp_path_factory.mktemp("faces")
+    folder = tmp_path_factory.mktemp("pictures")
     noise = np.random.default_rng(0)
     for number in range(5):
         small = Image.fromarray(noise.integers(0, 256, (6, 6, 3), dtype=np.uint8))
@@ -31,9 +45,21 @@ def pack(tmp_path_factory) -> Path:
     return folder
 
 
-def trainer(network: str, pack: Path, **changes):
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory) -> Path:
+    """Give a folder of eight pictures that the tiny generator can draw."""
+    folder = tmp_path_factory.mktemp("faces")
+    generator = load_networks(None, "cpu", tiny=True).generator
+    with torch.no_grad():
+        drawn = generator.synthesize(synthetic.sample_w_plus(generator, 8, Dice(5, "cpu")), size=256)
+    for number, picture in enumerate(drawn.clamp(-1, 1).add(1).mul(127.5).round().byte()):
+        Image.fromarray(picture.permute(1, 2, 0).numpy()).save(folder / f"{number}.png")
+    return folder
+
+
+def trainer(network: str, pack: Path, preset: str = "tiny", **changes):
     trainer_class, presets = NETWORKS[network]
-    config = replace(presets["tiny"], **changes)
+    config = replace(presets[preset], **changes)
     networks = load_networks(None, "cpu", tiny=True)
     faces = FacePool([read_pack(pack)], "cpu", config.held_out)
     return trainer_class(networks, faces, config, lambda function: function), config
@@ -69,7 +95,7 @@ def test_held_out_faces_are_never_drawn():
 
 
 def test_a_pack_with_nothing_left_to_train_on_is_refused():
-    with pytest.raises(ValueError, match="none are left"):
+    with pytest.raises(OptionError, match="none are left"):
         FacePool([torch.zeros(3, 3, 8, 8, dtype=torch.uint8)], "cpu", held_out=3)
 
 
@@ -135,104 +161,255 @@ def test_weigh_multiplies_each_term_by_its_own_weight():
     assert losses.weigh(terms, weights) == pytest.approx(2 * weights.identity + weights.code)
 
 
+def test_a_term_without_weight_is_not_computed():
+    def fail():
+        raise AssertionError("computed")
+
+    weights = replace(ENCODER_PRESETS["mobile"].weights, vgg=0.0)
+    assert list(losses.build({"mse": lambda: torch.ones(()), "vgg": fail}, weights)) == ["mse"]
+
+
 def test_row_spread_is_zero_for_one_code_in_all_rows():
     w = torch.randn(2, 1, 8)
     assert losses.row_spread(w.expand(-1, 5, -1)) == pytest.approx(0, abs=1e-10)
     assert losses.row_spread(torch.randn(2, 5, 8)) > 0.1
 
 
-def test_discriminator_learns_to_tell_codes_apart():
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [
+        (lambda: LatentDiscriminator(torch.zeros(8), torch.ones(8)), (64, 8)),
+        (lambda: PictureDiscriminator(width=4, size=32), (16, 3, 32, 32)),
+    ],
+    ids=["codes", "pictures"],
+)
+def test_an_adversary_learns_to_tell_apart_and_passes_its_gradient_on(make, shape, generator_rng):
     torch.manual_seed(0)
-    judge = losses.LatentDiscriminator(torch.zeros(8), torch.ones(8))
-    optimizer = torch.optim.Adam(judge.parameters(), 1e-2)
-    sampled, encoded = torch.randn(64, 8), torch.randn(64, 8) + 3
-    history = []
-    for step in range(20):
-        optimizer.zero_grad()
-        loss = losses.discriminator_loss(judge, sampled, encoded, r1=0.1 if step % 8 == 0 else 0.0)
-        loss.backward()
-        optimizer.step()
-        history.append(loss.item())
-    assert history[-1] < 0.5 * history[0]
+    adversary = Adversary(make(), learning_rate=1e-2, r1=0.1, r1_every=8)
+    real = torch.randn(shape, generator=generator_rng)
+    fake = (torch.randn(shape, generator=generator_rng) + 1).requires_grad_()
+    before = adversary.fooled_by(fake).item()
+    for _ in range(20):
+        adversary.learn(real, fake)
+    caught = adversary.fooled_by(fake)
+    caught.backward()
+    assert caught > 1.5 * before
+    assert fake.grad.abs().sum() > 0
+    assert all(p.grad is None or not p.requires_grad for p in adversary.judge.parameters())
+
+
+def test_r1_is_the_squared_slope_at_the_real_ones():
+    judge = torch.nn.Linear(3, 1)
+    real, fake = torch.randn(4, 3), torch.randn(4, 3)
+    plain = discriminator_loss(judge, real, fake, 0.0)
+    penalty = discriminator_loss(judge, real, fake, 2.0) - plain
+    torch.testing.assert_close(penalty, 2 * judge.weight.square().sum())
+
+
+# Recipes --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("preset", SAMM_PRESETS)
+def test_every_recipe_computes_the_terms_that_it_weighs(preset, pack):
+    learner, config = trainer("samm", pack, preset, batch=3, held_out=2, adversary_width=4)
+    with torch.no_grad():
+        total, terms = learner.losses(1.0, Stopwatch(torch.device("cpu")))
+    weighed = {name for name, weight in asdict(config.weights).items() if weight}
+    assert torch.isfinite(total)
+    assert set(terms) == weighed | {"kept"}
+
+
+def test_the_papers_recipe_is_real_photos_without_occluders(pack):
+    learner, _ = trainer("samm", pack, "paper", batch=2, held_out=2, adversary_width=4)
+    photo, clean, truth, occluder = learner._photos()
+    assert len(photo) == 2
+    assert len(truth) == 0
+    assert occluder.sum() == 0
+    assert torch.equal(photo, clean)
+
+
+def test_levels_join_coarse_to_fine_and_locked_ones_do_not_learn(pack):
+    learner, _ = trainer("samm", pack, unlock=(0.0, 0.2, 0.4, 0.6))
+    assert [len(learner._unlocked(p).resolutions) for p in (0.0, 0.2, 0.5, 1.0)] == [1, 2, 3, 4]
+    total, _ = learner.losses(0.3, Stopwatch(torch.device("cpu")))
+    total.backward()
+    learns = {r: level.out.weight.grad is not None for r, level in learner.model.levels.items()}
+    assert learns == {"32": True, "64": True, "128": False, "256": False}
+
+
+def test_without_alignment_flows_stay_zero_while_masks_learn(pack):
+    learner, config = trainer("samm", pack, align=False, unlock=())
+    run = _Run(learner, config.loop, Outcome(Path()))
+    heads = [level.out.weight for level in learner.model.levels.values()]
+    masks_before = [head[2:].clone() for head in heads]
+    run.advance(0.0)
+    assert all(not head[:2].any() for head in heads)
+    assert all(not torch.equal(head[2:], before) for head, before in zip(heads, masks_before, strict=True))
+
+
+def test_an_ablations_weights_file_is_loaded_through_samm_weights(pack, tmp_path, monkeypatch):
+    networks = load_networks(None, "cpu", vgg=False, fresh="samm")
+    config = SAMM_PRESETS["no-alignment"]
+    faces = FacePool([read_pack(pack)], "cpu", held_out=1)
+    learner = SAMMTrainer(networks, faces, config, lambda function: function)
+    _Run(learner, config.loop, Outcome(tmp_path)).save()
+    monkeypatch.setenv("SAMM_WEIGHTS", str(tmp_path))
+    head = samm.load(device="cpu").samm.levels["32"].out
+    assert head.bias.tolist() == [0.0, 0.0, -1.0]
+
+
+def test_a_budget_counts_seconds_or_steps_and_may_be_empty():
+    assert Budget(seconds=10).progress(2.5, step=99) == 0.25
+    assert Budget(seconds=10, steps=4).progress(2.5, step=1) == 0.25
+    assert Budget(seconds=1).progress(2.5, step=0) == 1
+    assert Budget(seconds=0).progress(0.0, step=0) == 1
+    assert Budget(seconds=9, steps=0).progress(0.0, step=0) == 1
+
+
+def test_wrong_options_are_named_in_a_sentence(pack, tmp_path):
+    common = ["--data", str(pack), "--out", str(tmp_path)]
+    with pytest.raises(OptionError, match="no preset n9 for training samm; choose one of mobile, paper"):
+        main(["samm", "--preset", "n9", *common])
+    with pytest.raises(OptionError, match="multiple of 4"):
+        main(["encoder", "--preset", "tiny", "--batch", "6", *common])
+    with pytest.raises(OptionError, match="resume"):
+        main(["encoder", "--preset", "tiny", "--resume", *common])
 
 
 # Whole runs -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("network", ["encoder", "samm"])
-def test_a_tiny_run_learns_and_writes_what_the_network_can_load(network, pack, tmp_path):
-    main([network, "--tiny", "--data", str(pack), "--steps", "2", "--out", str(tmp_path)])
-    trainer_class, _ = NETWORKS[network]
-    weights = load_file(tmp_path / trainer_class.file_name)
-    fresh = getattr(load_networks(None, "cpu", tiny=True), network)
-    before = {key: value.clone() for key, value in fresh.state_dict().items()}
-    fresh.load_state_dict(weights)
-    assert {value.dtype for value in weights.values()} == {torch.float16}
-    assert any(not torch.equal(value, before[key].half()) for key, value in weights.items())
+@pytest.mark.parametrize(("network", "steps"), [("encoder", 16), ("samm", 10)])
+def test_a_tiny_run_from_nothing_lowers_its_held_out_loss(network, steps, faces, tmp_path):
+    """The same for two minutes: `--minutes 2` in the place of `--steps`."""
+    main([network, "--preset", "tiny", "--data", str(faces), "--steps", str(steps), "--out", str(tmp_path)])
     log = (tmp_path / "log.txt").read_text()
+    judged = [float(loss) for loss in re.findall(r"held out.* loss (\S+)", log)]
+    assert judged[-1] < 0.97 * judged[0]
     assert "images/s" in log
-    assert "held out, step 2" in log
-    with Image.open(io.BytesIO((tmp_path / "sheet_000002.png").read_bytes())) as sheet:
+    weights = load_file(tmp_path / NETWORKS[network][0].file_name)
+    getattr(load_networks(None, "cpu", tiny=True), network).load_state_dict(weights)
+    assert {value.dtype for value in weights.values()} == {torch.float16}
+    with Image.open(tmp_path / f"sheet_{steps:06d}.png") as sheet:
         assert sheet.width % 128 == 0
 
 
-def test_samm_learns_from_a_batch_that_it_sees_again(pack):
-    learner, config = trainer("samm", pack)
-    optimizer = torch.optim.Adam(learner.model.parameters(), 5e-3)
-    start, totals = learner.state_dict(), []
-    for _ in range(4):
-        learner.load_state_dict(start)  # the same dice: the same photos, codes and occluders
-        total, _ = learner._losses(1, 0.5, _Silence())
-        optimizer.zero_grad()
-        total.backward()
-        optimizer.step()
-        totals.append(total.item())
-    assert totals[-1] < totals[0]
-
-
-def test_an_interrupted_encoder_run_resumes_with_the_same_losses(pack, tmp_path):
+def test_an_interrupted_encoder_run_resumes_with_equal_losses(pack, tmp_path):
     budget = Budget(seconds=0, steps=3)
     whole, config = trainer("encoder", pack)
-    expected = train(whole, config.loop, budget, tmp_path / "whole")
+    expected = train(whole, config.loop, budget, Outcome(tmp_path / "whole"))
 
     first, _ = trainer("encoder", pack)
-    first.losses = _interrupted_at_call(3, first.losses)  # the warm-up, one step, and no more
-    begun = train(first, config.loop, budget, tmp_path / "parts")
-    assert (tmp_path / "parts" / STATE_FILE).is_file()
+    first.losses = _interrupted_at_call(3, first.losses)  # the warm-up, a step, and in the middle of another
+    begun = train(first, config.loop, budget, Outcome(tmp_path / "parts"))
     second, _ = trainer("encoder", pack)
-    ended = train(second, config.loop, budget, tmp_path / "parts", resume=True)
+    resumed = train(second, config.loop, budget, Outcome(tmp_path / "parts"), resume=True)
 
-    assert begun + ended == pytest.approx(expected, rel=1e-4)
+    assert begun == expected[:2]
+    assert resumed == expected
 
 
-class _Silence:
-    """A stopwatch that does not watch."""
+def test_a_killed_samm_run_resumes_bit_for_bit(pack, tmp_path):
+    run = ["samm", "--preset", "tiny", "--data", str(pack), "--steps", "4", "--save-every", "0"]
+    main([*run, "--out", str(tmp_path / "whole")])
+    log = tmp_path / "parts" / "log.txt"
+    command = [sys.executable, "-m", "samm.training", *run, "--out", str(log.parent)]
+    threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    with subprocess.Popen(command, cwd=ROOT, env=os.environ | threads, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not (log.is_file() and "saved at step 2" in log.read_text()):
+            time.sleep(0.05)
+        process.kill()
+    main([*run, "--out", str(log.parent), "--resume"])
+    assert "resumed at step" in log.read_text()
+    whole, parts = (torch.load(tmp_path / name / STATE_FILE) for name in ("whole", "parts"))
+    for state in (whole, parts):
+        del state["elapsed_s"]
+    assert len(whole["losses"]) == 4
+    assert _equal(whole, parts)
 
-    def part(self, name):
-        return io.BytesIO()  # any context manager
+
+def test_bench_prints_speed_and_shares(pack, capsys):
+    main(["bench", "--preset", "tiny", "--data", str(pack), "--steps", "1"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["encoder", "samm"]
+    assert all("images/s" in line and "backward" in line for line in lines)
+
+
+def test_refined_codes_are_made_resumably_and_learned_from(faces, tmp_path):
+    make = ["refine-targets", "--preset", "tiny", "--data", str(faces), "--steps", "3", "--batch", "2"]
+    file, at_once = tmp_path / "parts.safetensors", tmp_path / "whole.safetensors"
+    main([*make, "--count", "4", "--out", str(at_once)])
+    for count in ("2", "4"):
+        main([*make, "--count", count, "--out", str(file)])
+    parts, whole = load_file(file), load_file(at_once)
+    assert parts["w_plus"].shape == (4, 14, 512)
+    assert all(torch.equal(parts[key], whole[key]) for key in whole)
+
+    networks = load_networks(None, "cpu", tiny=True)
+    pool = FacePool([read_pack(faces)], "cpu", held_out=2)
+    targets = read_targets(file, pool, torch.device("cpu"))
+    config = replace(ENCODER_PRESETS["tiny"], refined=1.0)
+    learner = EncoderTrainer(networks, pool, config, lambda function: function, targets=targets)
+    known = learner._fresh_synthetic(3)
+    place = [(targets.w_plus == code).all(2).all(1).nonzero().item() for code in known.truth]
+    assert torch.equal(known.target, pool.take(targets.index[place]))
+    with torch.no_grad():
+        start = networks.encoder.encode(known.target, networks.generator, 2).w_plus
+        errors = [
+            (networks.generator.synthesize(w, size=256) - known.target).square().mean()
+            for w in (start, known.truth)
+        ]
+    assert errors[1] < errors[0]
+    with pytest.raises(OptionError, match="other faces"):
+        read_targets(file, FacePool([read_pack(faces).flip(0)], "cpu", held_out=2), torch.device("cpu"))
 
 
 def _interrupted_at_call(number, function):
-    """Behave as if Ctrl-C were pressed when `function` is called the given time."""
+    """Press Ctrl-C while `function` is called the given time."""
     calls = iter(range(1, number + 1))
 
     def wrapped(*args):
         if next(calls) == number:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         return function(*args)
 
     return wrapped
 
 
+def _equal(a, b):
+    """Compare nested states bit for bit."""
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_equal(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(_equal, a, b))
+    return torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b
+
+
+# Files ----------------------------------------------------------------------------------------------------
+
+
+def test_pieces_join_to_the_whole_and_stale_ones_go(tmp_path):
+    file = tmp_path / "state.pt"
+    for length in (5_500, 2_500):
+        file.write_bytes(bytes(np.random.default_rng(length).integers(0, 256, length, dtype=np.uint8)))
+        line = pieces.split(file, megabytes=0.001)
+    parts = sorted(tmp_path.glob("state.pt.part_*"))
+    assert [part.stat().st_size for part in parts] == [1000, 1000, 500]
+    assert b"".join(part.read_bytes() for part in parts) == file.read_bytes()
+    assert line.startswith("cat state.pt.part_* > state.pt")
+    assert sha256(file) in line
+
+
 def test_averaging_two_files_of_one_network(tmp_path):
-    start = {"levels.32.out.bias": torch.tensor([0.0, 0.0, -1.0]), "levels.32.f.bias": torch.zeros(2)}
-    trained = {"levels.32.out.bias": torch.tensor([1.0, 0.0, 0.0]), "levels.32.f.bias": torch.ones(2)}
+    start = {"levels.32.out.bias": torch.tensor([0.0, 0.0, -1.0]), "levels.32.out.weight": torch.zeros(3, 2)}
+    trained = {"levels.32.out.bias": torch.tensor([1.0, 0.0, 0.0]), "levels.32.out.weight": torch.ones(3, 2)}
     paths = [tmp_path / name for name in ("start.safetensors", "trained.safetensors", "out.safetensors")]
     save_file(start, paths[0])
     save_file(trained, paths[1])
-    average.main([*map(str, paths[:2]), "--share", "0.25", "--mask-bias", "2", "--out", str(paths[2])])
+    changes = ["--share", "0.25", "--mask-bias", "2", "--flows", "0.5"]
+    average.main([*map(str, paths[:2]), *changes, "--out", str(paths[2])])
     mixed = load_file(paths[2])
-    assert mixed["levels.32.out.bias"].tolist() == [0.25, 0.0, -0.25]
-    assert mixed["levels.32.f.bias"].tolist() == [0.25, 0.25]
+    assert mixed["levels.32.out.bias"].tolist() == [0.125, 0.0, -0.25]
+    assert mixed["levels.32.out.weight"].tolist() == [[0.125] * 2, [0.125] * 2, [0.25] * 2]
     with pytest.raises(ValueError, match="different networks"):
-        average.average(start, {"levels.32.f.bias": torch.zeros(2)}, 0.5)
+        average.average(start, {"levels.32.out.bias": torch.zeros(2)}, 0.5)

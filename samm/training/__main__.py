@@ -1,4 +1,8 @@
-"""Command line: `python -m samm.training encoder|samm --data TAR… --minutes M --out DIR --weights DIR`."""
+"""Command line: train the encoder or SAMM, time a step of both, or refine codes for the encoder to learn.
+
+`python -m samm.training encoder|samm|bench|refine-targets --data TAR_OR_FOLDER…`; started with
+`torchrun --nproc_per_node P -m samm.training …` training shares every batch out to P processes.
+"""
 
 from __future__ import annotations
 
@@ -11,62 +15,129 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from samm.errors import OptionError, UserError
+from samm.training import parallel
 from samm.training.data import FacePool, read_pack
-from samm.training.encoder import ENCODER_PRESETS, EncoderTrainer
-from samm.training.loop import Budget, train
+from samm.training.encoder import ENCODER_PRESETS, EncoderConfig, EncoderTrainer
+from samm.training.loop import Budget, Outcome, measure, train
 from samm.training.networks import load_networks
-from samm.training.samm import SAMM_PRESETS, SAMMTrainer
+from samm.training.samm import SAMM_PRESETS, SAMMConfig, SAMMTrainer
+from samm.training.targets import read_targets, refine_targets
 
 NETWORKS = {"encoder": (EncoderTrainer, ENCODER_PRESETS), "samm": (SAMMTrainer, SAMM_PRESETS)}
+Trainers = EncoderTrainer | SAMMTrainer
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Train a network for the given time."""
+    """Do what the arguments say.
+
+    Raises:
+        UserError: an option, a weights file or the data does not fit.
+    """
     argv = sys.argv[1:] if argv is None else list(argv)
     options = _parse(argv)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    _allow_fast_arithmetic()
-    trainer_class, presets = NETWORKS[options.network]
-    config = presets["tiny" if options.tiny else "mobile"]
-    if options.batch:
-        config = replace(config, batch=options.batch)
+    torch.backends.cudnn.benchmark = True
+    torch.set_float32_matmul_precision("high")
+    configs = {network: _config(network, options) for network in options.networks}
     packs = [read_pack(path) for path in options.data]  # before a GPU is touched: reading forks
-    networks = load_networks(options.weights, device, options.tiny)
-    faces = FacePool(packs, device, config.held_out)
-    trainer = trainer_class(networks, faces, config, _compiler(options.compile), options.seed)
-    source = f"trained with python -m samm.training {shlex.join(argv)}"
-    budget = Budget(60 * options.minutes, options.steps)
-    train(trainer, config.loop, budget, options.out, options.resume, source)
+    with parallel.processes() as device:
+        if options.command == "refine-targets":
+            networks = load_networks(options.weights, device, options.preset == "tiny", vgg=False)
+            faces = FacePool(packs, device, configs["encoder"].held_out)
+            batch = options.batch or 8
+            refine_targets(networks, faces, options.out, options.count, batch, options.steps, options.seed)
+            return
+        for network, config in configs.items():
+            trainer = _trainer(network, config, packs, device, options)
+            if options.command == "bench":
+                _bench(network, trainer, config, options.steps)
+                continue
+            budget = Budget(60 * options.minutes, options.steps)
+            source = f"trained with python -m samm.training {shlex.join(argv)}"
+            outcome = Outcome(options.out, source, options.pieces)
+            train(trainer, config.loop, budget, outcome, options.resume)
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m samm.training", description=__doc__)
-    parser.add_argument("network", choices=list(NETWORKS))
-    parser.add_argument(
+    commands = parser.add_subparsers(dest="command", required=True)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
         "--data", type=Path, nargs="+", required=True, help="tars or folders of FFHQ-type crops"
     )
-    parser.add_argument(
-        "--minutes", type=float, default=0.0, help="training time; 0 compiles and judges only"
+    common.add_argument(
+        "--weights", type=Path, help="folder of the weights to start from and of ST-LPIPS (vgg)"
     )
-    parser.add_argument("--steps", type=int, help="train this many steps instead")
-    parser.add_argument("--out", type=Path, required=True, help="folder for weights, log and contact sheets")
-    parser.add_argument(
-        "--weights", type=Path, help="folder of the weights to start from and of the loss networks"
-    )
-    parser.add_argument("--resume", action="store_true", help="continue the run in --out")
-    parser.add_argument("--batch", type=int, help="images in a step")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
+    common.add_argument("--preset", default="mobile", help="recipe; tiny needs no weights (default: mobile)")
+    common.add_argument("--batch", type=int, help="images in a step, over all processes")
+    common.add_argument("--seed", type=int, default=0)
+    common.add_argument(
         "--compile", action="store_true", help="torch.compile: minutes of waiting, then much faster"
     )
-    parser.add_argument(
-        "--tiny", action="store_true", help="small random networks: a smoke test without weights"
+    for network, (_, presets) in NETWORKS.items():
+        command = commands.add_parser(network, parents=[common], help=f"train; presets: {', '.join(presets)}")
+        command.set_defaults(networks=[network])
+        _add_run_arguments(command)
+        if network == "encoder":
+            command.add_argument("--targets", type=Path, metavar="FILE", help="of refine-targets")
+    bench = commands.add_parser("bench", parents=[common], help="time a step of both trainers")
+    bench.add_argument("--steps", type=int, default=10, help="that are timed, after warming up (default: 10)")
+    bench.set_defaults(networks=list(NETWORKS), fresh=False)
+    refine = commands.add_parser("refine-targets", parents=[common], help="refine codes of training faces")
+    refine.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="is continued where it exists"
     )
-    options = parser.parse_args(argv)
-    if not options.tiny and options.weights is None:
-        parser.error("--weights is needed unless --tiny is given")
-    return options
+    refine.add_argument("--count", type=int, default=1000, help="of faces (default: 1000)")
+    refine.add_argument("--steps", type=int, default=60, help="of optimization for each (default: 60)")
+    refine.set_defaults(networks=["encoder"])
+    return parser.parse_args(argv)
+
+
+def _add_run_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--out", type=Path, required=True, help="folder for weights, log, contact sheets")
+    command.add_argument(
+        "--minutes", type=float, default=0.0, help="training time; 0 compiles and judges only"
+    )
+    command.add_argument("--steps", type=int, help="train this many steps instead")
+    command.add_argument("--resume", action="store_true", help="continue the run in --out")
+    command.add_argument("--fresh", action="store_true", help="start the network at random")
+    command.add_argument("--save-every", type=float, default=2.0, metavar="MINUTES", help="default: 2")
+    command.add_argument(
+        "--pieces", type=float, metavar="MB", help="write checkpoints also in pieces of at most this size"
+    )
+
+
+def _config(network: str, options: argparse.Namespace) -> EncoderConfig | SAMMConfig:
+    presets = NETWORKS[network][1]
+    if options.preset not in presets:
+        raise OptionError(
+            f"There is no preset {options.preset} for training {network}; choose one of {', '.join(presets)}."
+        )
+    config = presets[options.preset]
+    if options.batch:
+        config = replace(config, batch=options.batch)
+    if options.command in NETWORKS:
+        config = replace(config, loop=replace(config.loop, save_every_s=60 * options.save_every))
+    return config
+
+
+def _trainer(
+    network: str,
+    config: EncoderConfig | SAMMConfig,
+    packs: Sequence[Tensor],
+    device: torch.device,
+    options: argparse.Namespace,
+) -> Trainers:
+    fresh = network if options.fresh else None
+    networks = load_networks(options.weights, device, options.preset == "tiny", config.needs_vgg, fresh)
+    faces = FacePool(packs, device, config.held_out)
+    rest = networks, faces, config, _compiler(options.compile), options.seed
+    if network == "samm":
+        return SAMMTrainer(*rest)
+    path = getattr(options, "targets", None)
+    return EncoderTrainer(*rest, path and read_targets(path, faces, device))
 
 
 def _compiler(wanted: bool) -> Callable[[Callable], Callable]:
@@ -76,13 +147,19 @@ def _compiler(wanted: bool) -> Callable[[Callable], Callable]:
     )
 
 
-def _allow_fast_arithmetic() -> None:
-    torch.backends.cudnn.benchmark = True
-    torch.set_float32_matmul_precision("high")
+def _bench(network: str, trainer: Trainers, config: EncoderConfig | SAMMConfig, steps: int) -> None:
+    speed, shares = measure(trainer, config.loop, steps)
+    if parallel.rank() == 0:
+        parts = "  ".join(f"{name} {share:.0f}" for name, share in shares.items())
+        print(f"{network}: {speed:.1f} images/s at batch {trainer.batch}; time %: {parts}")
 
 
 if __name__ == "__main__":
-    # Both save and end the run. Shells start background jobs with SIGINT ignored, so it is set here again.
+    # Ends what is not yet a run; a run catches both, saves and ends. Shells start background jobs with SIGINT
+    # ignored, so it is set here again.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    main()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(str(error))

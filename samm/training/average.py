@@ -39,12 +39,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("trained", type=Path)
     parser.add_argument("--share", type=float, required=True, help="of the trained weights, 0…1")
     parser.add_argument("--mask-bias", type=float, default=0.0, help="first raise SAMM's trained mask logits")
+    parser.add_argument(
+        "--flows",
+        type=float,
+        nargs="+",
+        metavar="F",
+        help="first scale SAMM's trained flow steps, coarsest first",
+    )
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(argv)
     trained = load_file(options.trained)
-    for key, value in trained.items():
-        if key.startswith("levels.") and key.endswith(".out.bias"):
-            value[2] += options.mask_bias
+    levels = sorted({int(key.split(".")[1]) for key in trained if key.startswith("levels.")})
+    for r in levels:
+        trained[f"levels.{r}.out.bias"][2] += options.mask_bias
+    # Coarse flows that are steep from cell to cell tear outlines in un-blended and edited pictures.
+    for r, scale in zip(levels, options.flows or [1.0] * len(levels), strict=True):
+        trained[f"levels.{r}.out.weight"][:2] *= scale
+        trained[f"levels.{r}.out.bias"][:2] *= scale
     source = f"{options.share:g} of {options.trained.name}, the rest of {options.start.name}"
     save_file(average(load_file(options.start), trained, options.share), options.out, {"source": source})
 

@@ -20,6 +20,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from samm.errors import OptionError
 from samm.training.dice import Dice
 
 __all__ = ["FacePool", "read_pack", "to_pm1"]
@@ -34,7 +35,7 @@ def read_pack(path: Path, size: int = SIZE) -> Tensor:
     with ProcessPoolExecutor() as pool:  # WebP decoding holds the interpreter's lock: threads would not help
         pictures = list(pool.map(partial(_decode, size=size), _blobs(path), chunksize=64))
     if not pictures:
-        raise ValueError(f"{path} holds no pictures")
+        raise OptionError(f"{path} holds no pictures; give --data a tar or folder that does.")
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
 
 
@@ -65,8 +66,9 @@ class FacePool:
     ):
         for number, pack in enumerate(packs):
             if len(pack) <= held_out:
-                raise ValueError(
-                    f"pack {number} has {len(pack)} faces; with {held_out} held out none are left"
+                raise OptionError(
+                    f"Pack {number + 1} of --data has {len(pack)} faces, and with {held_out} held out none "
+                    "are left to train on; join it with another."
                 )
         sizes = torch.tensor([len(pack) - held_out for pack in packs], device=device)
         self._sizes, self._starts = sizes, sizes.cumsum(0) - sizes
@@ -79,11 +81,19 @@ class FacePool:
         """Count the faces to train on."""
         return len(self._faces)
 
+    def take(self, index: Tensor) -> Tensor:
+        """Give the faces (n, 3, H, W) in -1…1 at positions index (n,) of the pool."""
+        return to_pm1(self.take_u8(index))
+
+    def take_u8(self, index: Tensor) -> Tensor:
+        """Give the faces (n, 3, H, W) in uint8 at positions index (n,) of the pool."""
+        return self._faces[index]
+
     def draw(self, n: int, dice: Dice) -> Tensor:
         """Draw n faces (n, 3, H, W) in -1…1, each mirrored with probability one half."""
         pack = dice.pick(self._weights, n)
         within = (dice.uniform(n) * self._sizes[pack]).long().clamp(max=self._sizes[pack] - 1)
-        faces = to_pm1(self._faces[self._starts[pack] + within])
+        faces = self.take(self._starts[pack] + within)
         mirrored = dice.chance(0.5, n, 1, 1, 1)
         return torch.where(mirrored, faces.flip(3), faces)
 

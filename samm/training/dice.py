@@ -1,12 +1,19 @@
-"""Random draws from explicit generators: no global seed, and a resumed run continues the same sequence."""
+"""Random draws from explicit generators: no global seed, and a resumed run continues the same sequence.
+
+Where several processes share a batch, each draws for all rows and keeps its own: its stream is its part of
+one stream, and a row's numbers do not depend on how many processes there are. Random numbers cost next to
+nothing beside the networks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import torch
 from torch import Tensor
+
+from samm.training import parallel
 
 __all__ = ["Dice"]
 
@@ -14,7 +21,10 @@ T = TypeVar("T")
 
 
 class Dice:
-    """One generator on the device for tensors, one on the host for decisions that must not wait for it."""
+    """One generator on the device for tensors, one on the host for decisions that must not wait for it.
+
+    The first dimension of every tensor counts rows of this process; decisions are common to all.
+    """
 
     def __init__(self, seed: int, device: torch.device | str):
         self.device = torch.device(device)
@@ -23,15 +33,18 @@ class Dice:
 
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """Draw a tensor from U(low, high)."""
-        return torch.rand(shape, generator=self._tensors, device=self.device) * (high - low) + low
+        drawn = self._own(shape, lambda whole: torch.rand(whole, generator=self._tensors, device=self.device))
+        return drawn * (high - low) + low
 
     def normal(self, *shape: int) -> Tensor:
         """Draw a tensor of standard normal values."""
-        return torch.randn(shape, generator=self._tensors, device=self.device)
+        return self._own(shape, lambda whole: torch.randn(whole, generator=self._tensors, device=self.device))
 
     def below(self, limit: int, *shape: int) -> Tensor:
         """Draw integers 0…limit − 1."""
-        return torch.randint(limit, shape, generator=self._tensors, device=self.device)
+        return self._own(
+            shape, lambda whole: torch.randint(limit, whole, generator=self._tensors, device=self.device)
+        )
 
     def chance(self, probability: float, *shape: int) -> Tensor:
         """Draw booleans that are true with the given probability."""
@@ -39,7 +52,9 @@ class Dice:
 
     def pick(self, weights: Tensor, n: int) -> Tensor:
         """Draw n indices of `weights` (K,), on the device, in proportion to them and with replacement."""
-        return torch.multinomial(weights, n, replacement=True, generator=self._tensors)
+        return self._own(
+            (n,), lambda whole: torch.multinomial(weights, *whole, replacement=True, generator=self._tensors)
+        )
 
     def choose(self, options: Sequence[T]) -> T:
         """Decide for one of the options, each equally likely."""
@@ -53,3 +68,8 @@ class Dice:
         """Continue where `state_dict` was taken."""
         self._tensors.set_state(state["tensors"].cpu())
         self._decisions.set_state(state["decisions"].cpu())
+
+    def _own(self, shape: tuple[int, ...], draw: Callable[[tuple[int, ...]], Tensor]) -> Tensor:
+        rows = shape[0]
+        whole = draw((rows * parallel.size(), *shape[1:]))
+        return whole[parallel.rank() * rows :][:rows]

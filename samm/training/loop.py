@@ -1,10 +1,18 @@
-"""The training loop: a budget of time, AdamW, averaged weights, resumable checkpoints, a plain log."""
+"""The training loop: a budget of time, AdamW, averaged weights, resumable checkpoints, a plain log.
+
+A run that was cut off, even by a power failure, goes on from its last checkpoint with the numbers that the
+unbroken run would have had. Where several processes train, the clock of process 0 counts, and it alone
+writes.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,11 +21,15 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
+from samm.errors import OptionError
+from samm.training import parallel, pieces
 from samm.training.sheets import save_sheet
 from samm.training.stopwatch import Stopwatch
 
-__all__ = ["Budget", "LoopConfig", "Trainer", "train"]
+__all__ = ["Budget", "LoopConfig", "Outcome", "Trainer", "measure", "train"]
 
 STATE_FILE = "state.pt"
 
@@ -48,8 +60,23 @@ class Budget:
 
     def progress(self, elapsed_s: float, step: int) -> float:
         """Give the share of the budget that is used, 0…1; schedules follow it."""
-        used = step / self.steps if self.steps is not None else elapsed_s / max(self.seconds, 1e-9)
-        return min(used, 1.0)
+        used, whole = (elapsed_s, self.seconds) if self.steps is None else (step, self.steps)
+        return min(used / whole, 1.0) if whole > 0 else 1.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where a run's files go.
+
+    Attributes:
+        out: folder for `log.txt`, contact sheets, the averaged weights (fp16) and the state to resume from.
+        source: a sentence on the origin, kept in the weights file.
+        pieces_mb: if given, checkpoints are also written in pieces of at most this many MB.
+    """
+
+    out: Path
+    source: str = ""
+    pieces_mb: float | None = None
 
 
 class Trainer(Protocol):
@@ -57,7 +84,7 @@ class Trainer(Protocol):
 
     file_name: str  # of the weights
     model: nn.Module  # the network that learns
-    batch: int
+    batch: int  # of all processes
     device: torch.device
 
     def warm_up(self) -> None:
@@ -86,46 +113,58 @@ class Trainer(Protocol):
 
 
 def train(
-    trainer: Trainer, config: LoopConfig, budget: Budget, out: Path, resume: bool = False, source: str = ""
+    trainer: Trainer, config: LoopConfig, budget: Budget, outcome: Outcome, resume: bool = False
 ) -> list[float]:
-    """Train until the budget is used; an interrupt (Ctrl-C) saves and ends early.
+    """Train until the budget is used; Ctrl-C, or SIGTERM, ends early after the step in hand, and saves.
 
     Args:
         trainer: what to train.
         config: how.
         budget: how long; a resumed run continues its old clock.
-        out: folder for `log.txt`, contact sheets, the averaged weights (fp16) and the state to resume from.
-        resume: continue from the state in `out`.
-        source: a sentence on the origin, kept in the weights file.
+        outcome: where everything is written.
+        resume: continue from the state in `outcome.out`.
 
     Returns:
-        The total loss of each step of this call.
+        The total loss of each step since the run began, over the batches of all processes.
+
+    Raises:
+        OptionError: there is nothing to resume.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    _log_to(out / "log.txt")
-    run = _Run(trainer, config, out, source)
-    begun = time.perf_counter()
-    trainer.warm_up()
-    trainer.model.zero_grad(set_to_none=True)
-    _wait_for(trainer.device)
-    log.info("compiled and warmed up in %.0f s", time.perf_counter() - begun)
+    if resume and not (outcome.out / STATE_FILE).is_file():
+        raise OptionError(
+            f"There is no {STATE_FILE} in {outcome.out.name} to resume; start without --resume."
+        )
+    _log_to(outcome.out / "log.txt")
+    run = _Run(trainer, config, outcome)
+    run.warm_up()
     if resume:
         run.load()
     run.validate()
-    try:
-        run.until(budget)
-    except KeyboardInterrupt:
-        log.info("interrupted at step %d", run.step)
+    run.until(budget)
     run.save()
     run.validate()
-    return [float(total) for total in run.totals]
+    return run.losses()
+
+
+def measure(trainer: Trainer, config: LoopConfig, steps: int) -> tuple[float, dict[str, float]]:
+    """Time steps after warming up: images per second, and the share of time of each part in percent."""
+    run = _Run(trainer, config, Outcome(Path()))
+    run.warm_up()
+    run.advance(0.0)  # the optimizers allocate in their first step
+    run.watch.shares()
+    _wait_for(trainer.device)
+    begun = time.perf_counter()
+    for _ in range(steps):
+        run.advance(0.0)
+    shares = run.watch.shares()
+    return steps * trainer.batch / (time.perf_counter() - begun), shares
 
 
 class _Run:
     """The state of a run: optimizer, average, counters."""
 
-    def __init__(self, trainer: Trainer, config: LoopConfig, out: Path, source: str):
-        self.trainer, self.config, self.out, self.source = trainer, config, out, source
+    def __init__(self, trainer: Trainer, config: LoopConfig, outcome: Outcome):
+        self.trainer, self.config, self.outcome = trainer, config, outcome
         self.optimizer = torch.optim.AdamW(
             trainer.model.parameters(),
             config.learning_rate,
@@ -137,29 +176,43 @@ class _Run:
         self.average.requires_grad_(False).eval()
         self.watch = Stopwatch(trainer.device)
         self.step, self.elapsed_s = 0, 0.0
-        self.totals: list[Tensor] = []
+        self._history: list[float] = []  # totals of all steps, and those that are still on the device
+        self._totals: list[Tensor] = []
         self._sums: dict[str, Tensor] = {}
         self._reported_at = (0, 0.0)  # step, clock
 
+    def warm_up(self) -> None:
+        """Compile everything, and say how long that took."""
+        begun = time.perf_counter()
+        self.trainer.warm_up()
+        self.trainer.model.zero_grad(set_to_none=True)
+        _wait_for(self.trainer.device)
+        log.info("compiled and warmed up in %.0f s", time.perf_counter() - begun)
+
     def until(self, budget: Budget) -> None:
-        """Step until the budget is used."""
+        """Step until the budget is used or someone asks to stop."""
         clock = time.perf_counter() - self.elapsed_s
         saved_at = self.elapsed_s
         self._start_report()
-        while (progress := budget.progress(self.elapsed_s, self.step)) < 1:
-            self._step(progress)
-            self.step += 1
-            if self.step % self.config.log_every == 0:
-                self._report()
-            self.elapsed_s = time.perf_counter() - clock
-            if self.elapsed_s - saved_at > self.config.save_every_s:
-                self.save()
-                self.validate()
-                # Saving and judging are not training: the clock stands still meanwhile.
-                clock = time.perf_counter() - self.elapsed_s
-                saved_at = self.elapsed_s
+        with _signals() as caught, _progress_bar() as bar:
+            while (progress := budget.progress(self.elapsed_s, self.step)) < 1:
+                bar.update(progress - bar.n)
+                self.advance(progress)
+                if self.step % self.config.log_every == 0:
+                    self._report()
+                self.elapsed_s, stop = parallel.agree(time.perf_counter() - clock, bool(caught))
+                if stop:
+                    log.info("interrupted at step %d", self.step)
+                    return
+                if self.elapsed_s - saved_at > self.config.save_every_s:
+                    self.save()
+                    self.validate()
+                    # Saving and judging are not training: the clock stands still meanwhile.
+                    clock = time.perf_counter() - self.elapsed_s
+                    saved_at = self.elapsed_s
 
-    def _step(self, progress: float) -> None:
+    def advance(self, progress: float) -> None:
+        """Take one step."""
         trainer, config = self.trainer, self.config
         cosine = 0.5 * (1 + math.cos(math.pi * progress))
         rate = config.learning_rate * (config.final_share + (1 - config.final_share) * cosine)
@@ -169,14 +222,23 @@ class _Run:
         with self.watch.part("backward"):
             self.optimizer.zero_grad(set_to_none=True)
             total.backward()
+            parallel.average_gradients(trainer.model)
         with self.watch.part("optimizer"):
             norm = nn.utils.clip_grad_norm_(trainer.model.parameters(), config.clip)
             self.optimizer.step()
             self.average.update_parameters(trainer.model)
         trainer.after_step(self.watch)
-        self.totals.append(total.detach())
+        self._totals.append(total.detach().clone())
         for name, value in {"total": total, **terms, "gradient": norm}.items():
             self._sums[name] = self._sums.get(name, 0.0) + value.detach()
+        self.step += 1
+
+    def losses(self) -> list[float]:
+        """Give the total of each step so far, averaged over processes."""
+        parallel.average(self._totals)
+        self._history += [float(total) for total in self._totals]
+        self._totals.clear()
+        return self._history
 
     def _report(self) -> None:
         """Log mean losses, speed and where the time goes; values reach the host only here."""
@@ -184,6 +246,7 @@ class _Run:
         now = time.perf_counter()
         steps = self.step - self._reported_at[0]
         speed = steps * self.trainer.batch / (now - self._reported_at[1])
+        parallel.average(list(self._sums.values()))
         means = {name: float(value) / steps for name, value in self._sums.items()}
         log.info("step %d  %.0f s  %.0f images/s  %s", self.step, self.elapsed_s, speed, _row(means, ".4f"))
         log.info("  time %%: %s", _row(shares, ".0f"))
@@ -199,42 +262,50 @@ class _Run:
         self._reported_at = (self.step, time.perf_counter())
 
     def validate(self) -> None:
-        """Judge the averaged weights on held-out faces."""
+        """Judge the averaged weights on held-out faces, in every process: losses ask all of them."""
         with torch.no_grad():
             lines, sheet = self.trainer.validate(self.average.module)
         for line in lines:
             log.info("  held out, step %d: %s", self.step, line)
-        save_sheet(sheet, self.out / f"sheet_{self.step:06d}.png")
+        if parallel.rank() == 0:
+            save_sheet(sheet, self.outcome.out / f"sheet_{self.step:06d}.png")
         self._start_report()  # what is judged here is not training time
 
     def save(self) -> None:
         """Write the averaged weights in fp16 and the state to resume from; never leave half a file."""
-        weights = {
-            key: value.to(torch.float16).contiguous().cpu()
-            for key, value in self.average.module.state_dict().items()
-        }
-        partial = self.out / "partial"
-        save_file(weights, partial, metadata={"source": self.source, "steps": str(self.step)})
-        partial.replace(self.out / self.trainer.file_name)
         state = {
             "model": self.trainer.model.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "trainer": self.trainer.state_dict(),
+            "trainer": self.trainer.state_dict(),  # of all processes, so all have to ask for it
             "step": self.step,
             "elapsed_s": self.elapsed_s,
+            "losses": self.losses(),
         }
+        if parallel.rank():
+            return
+        weights = {
+            key: value.to(torch.float16).contiguous().cpu()
+            for key, value in self.average.module.state_dict().items()
+        }
+        out, partial = self.outcome.out, self.outcome.out / "partial"
+        save_file(weights, partial, metadata={"source": self.outcome.source, "steps": str(self.step)})
+        partial.replace(out / self.trainer.file_name)
         torch.save(state, partial)
-        partial.replace(self.out / STATE_FILE)
+        partial.replace(out / STATE_FILE)
+        log.info("saved at step %d", self.step)
+        if self.outcome.pieces_mb:
+            for name in (self.trainer.file_name, STATE_FILE):
+                log.info("  join with: %s", pieces.split(out / name, self.outcome.pieces_mb))
 
     def load(self) -> None:
         """Continue from the saved state."""
-        state = torch.load(self.out / STATE_FILE, map_location=self.trainer.device, weights_only=True)
+        state = torch.load(self.outcome.out / STATE_FILE, map_location=self.trainer.device, weights_only=True)
         self.trainer.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.trainer.load_state_dict(state["trainer"])
-        self.step, self.elapsed_s = state["step"], state["elapsed_s"]
+        self.step, self.elapsed_s, self._history = state["step"], state["elapsed_s"], state["losses"]
         log.info("resumed at step %d, %.0f s", self.step, self.elapsed_s)
 
 
@@ -247,13 +318,40 @@ def _wait_for(device: torch.device) -> None:
         torch.cuda.synchronize()
 
 
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collect interrupts instead of being torn out of a step: half a step cannot be resumed."""
+    caught: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, frame: caught.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _progress_bar() -> Iterator[tqdm]:
+    """Show the used share of the budget on a terminal, below the log."""
+    hidden = True if parallel.rank() else None  # None: unless it is no terminal
+    form = "{percentage:3.0f}% {bar} {elapsed}"
+    with logging_redirect_tqdm([log]), tqdm(total=1.0, bar_format=form, disable=hidden, leave=False) as bar:
+        yield bar
+
+
 def _log_to(path: Path) -> None:
-    """Log to a file and the console; once per file, however often a process trains."""
-    log.setLevel(logging.INFO)
+    """Log to a file and the console; once per file, however often a process trains. Only process 0 logs."""
+    log.setLevel(logging.WARNING if parallel.rank() else logging.INFO)
+    log.propagate = False
     for handler in list(log.handlers):
         log.removeHandler(handler)
         handler.close()
+    if parallel.rank():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
     for handler in (logging.FileHandler(path), logging.StreamHandler()):
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
         log.addHandler(handler)
-    log.propagate = False

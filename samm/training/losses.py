@@ -2,8 +2,7 @@
 
 Equation 5 (L_rec) is `weighted_mse` + `perceptual_distance` + `identity_distance`; 6 and 7 are `binary_loss`
 and `area_excess` of `samm.masking`, summed over the masks here; 8 and 9 are the weighted sums that the
-trainers form with `weigh`. There is no adversarial loss on pictures: L_adv of equation 9 judges latent codes
-instead.
+trainers form with `build` and `weigh`. L_adv of equation 9 is in `adversary`.
 
 Shapes: N batch, L style rows, H W pixels, r level resolution. Pictures are (N, 3, H, W) in -1…1, masks (N, 1,
 H, W).
@@ -11,7 +10,7 @@ H, W).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -19,14 +18,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from samm.masking import area_excess, binary_loss
+from samm.training.parallel import mean_of_all
 from samm.training.synthetic import coordinates
 
 __all__ = [
-    "LatentDiscriminator",
     "area_loss",
     "binary_total",
+    "build",
     "code_loss",
-    "discriminator_loss",
     "face_crop",
     "face_occupation",
     "face_window",
@@ -38,6 +37,11 @@ __all__ = [
     "weigh",
     "weighted_mse",
 ]
+
+
+def build(terms: Mapping[str, Callable[[], Tensor]], weights: Any) -> dict[str, Tensor]:
+    """Compute the terms whose weight, the attribute of `weights` with their name, is not zero."""
+    return {name: term() for name, term in terms.items() if getattr(weights, name)}
 
 
 def weigh(terms: Mapping[str, Tensor], weights: Any) -> Tensor:
@@ -97,42 +101,6 @@ def row_spread(w_plus: Tensor) -> Tensor:
     return (w_plus - w_plus.mean(1, keepdim=True)).square().mean()
 
 
-class LatentDiscriminator(nn.Module):
-    """Tell sampled w from rows of encoded w_plus; keeps codes where the generator was trained (as in e4e)."""
-
-    def __init__(self, w_mean: Tensor, w_std: Tensor):
-        super().__init__()
-        self.register_buffer("w_mean", w_mean.clone())
-        self.register_buffer("w_std", w_std.clone())
-        width = len(w_mean)
-        self.net = nn.Sequential(
-            nn.Linear(width, width),
-            nn.LeakyReLU(0.2),
-            nn.Linear(width, width),
-            nn.LeakyReLU(0.2),
-            nn.Linear(width, 1),
-        )
-
-    def forward(self, w: Tensor) -> Tensor:
-        """Map w (N, 512) to logits (N, 1), high for sampled ones."""
-        return self.net((w - self.w_mean) / self.w_std)
-
-    def fooled_by(self, w_plus: Tensor) -> Tensor:
-        """Give the encoder's loss: softplus(−D) over all rows of w_plus."""
-        return F.softplus(-self(w_plus.flatten(0, 1))).mean()
-
-
-def discriminator_loss(judge: LatentDiscriminator, sampled: Tensor, encoded: Tensor, r1: float) -> Tensor:
-    """Logistic loss of the discriminator on w (N, 512) and (M, 512), plus r1·‖∇D‖² at the sampled ones."""
-    sampled = sampled.detach().requires_grad_(r1 > 0)
-    real, fake = judge(sampled), judge(encoded.detach())
-    loss = F.softplus(-real).mean() + F.softplus(fake).mean()
-    if r1 > 0:
-        (slope,) = torch.autograd.grad(real.sum(), sampled, create_graph=True)
-        loss = loss + r1 * slope.square().sum(1).mean()
-    return loss
-
-
 # Masks and flows: equations 6 to 8 --------------------------------------------------------------------------
 
 
@@ -142,9 +110,13 @@ def binary_total(masks: Iterable[Tensor]) -> Tensor:
 
 
 def area_loss(masks: Iterable[Tensor], budgets: Iterable[float], occluder: Tensor) -> Tensor:
-    """Equation 7, summed over masks; what a known occluder (N, 1, H, W) covers is not charged."""
-    free = [mask * (1 - _resize(occluder, mask)) for mask in masks]
-    return torch.stack([area_excess(mask, phi) for mask, phi in zip(free, budgets, strict=True)]).sum()
+    """Equation 7, summed over masks; what a known occluder (N, 1, H, W) covers is not charged.
+
+    The hinge is on the mean over the batch, also where processes share it.
+    """
+    areas = [(mask * (1 - _resize(occluder, mask))).mean() for mask in masks]
+    means = mean_of_all(torch.stack(areas))
+    return torch.stack([area_excess(mean, phi) for mean, phi in zip(means, budgets, strict=True)]).sum()
 
 
 def occluder_loss(masks: Iterable[Tensor], occluder: Tensor) -> Tensor:

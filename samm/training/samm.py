@@ -1,9 +1,10 @@
-"""Training of SAMM with a frozen encoder and generator.
+"""Training of SAMM with a frozen encoder and generator; equations 5 to 9.
 
-A third of a batch are synthetic rows, the rest real photos; both get pasted occluders, whose place is known.
-The loss judges two pictures: x̂ after blending (equation 4) against the photo as given, and x̂_in before
-blending against the clean one. No mask or flow of a real object is ever shown: reconstruction and the budget
-on mask area decide.
+In our recipe a third of a batch are synthetic rows, the rest real photos; both get pasted occluders, whose
+place is known. The loss judges two pictures: x̂ after blending (equation 4) against the photo as given, and
+x̂_in before blending against the clean one. No mask or flow of a real object is ever shown: reconstruction and
+the budget on mask area decide. The paper's recipe, preset "paper", has real photos only and no occluders,
+judges x̂ alone, adds L_adv, and unlocks level after level, coarse to fine.
 
 Codes at run time come straight from the encoder or are refined. So that better codes give smaller
 masks, the code of a synthetic row moves toward its truth by t ~ U(0, 1), and its features look at the render
@@ -15,17 +16,19 @@ Shapes: N batch, L style rows, r level resolution, S = 256 picture edge.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from samm.alignment import FLOW_LIMIT, SAMM, Alignment, aligner
+from samm.alignment import FLOW_LIMIT, SAMM, Alignment, Levels, aligner
 from samm.blending import blend
 from samm.encoders import Code
 from samm.gathering import gather
-from samm.training import losses, synthetic
+from samm.training import losses, parallel, synthetic
+from samm.training.adversary import Adversary, PictureDiscriminator
 from samm.training.data import FacePool
 from samm.training.dice import Dice
 from samm.training.loop import LoopConfig
@@ -39,19 +42,20 @@ __all__ = ["SAMM_PRESETS", "SAMMConfig", "SAMMTrainer", "SAMMWeights"]
 
 @dataclass(frozen=True)
 class SAMMWeights:
-    """Weights of the terms of the loss."""
+    """Weights of the terms of the loss; a term of weight 0 is not computed."""
 
-    mse: float = 8.0  # x̂; with the next two L_rec, equation 5. At 4 and 1.5 masks stay below their budget
-    perceptual: float = 3.0
-    identity: float = 0.5
-    aligned_mse: float = 1.5  # x̂_in
-    aligned_perceptual: float = 0.6
-    area: float = 5.0  # equation 7
-    binary: float = 0.8  # equation 6, λ1; reached at the end of a linear rise from a quarter
-    occluder: float = 0.6
-    face: float = 1.0
-    flow_smoothness: float = 0.2
-    mask_smoothness: float = 0.25
+    mse: float = 16.0  # x̂; with the next two L_rec, equation 5. At 8 and 3 masks stay below their budget
+    perceptual: float = 6.0
+    identity: float = 1.0
+    adversarial: float = 0.0  # x̂; L_adv of equation 9
+    aligned_mse: float = 4.0  # x̂_in
+    aligned_perceptual: float = 1.6
+    area: float = 8.0  # equation 7
+    binary: float = 2.0  # equation 6, λ1; reached at the end of a linear rise from a quarter. 0.6: soft masks
+    occluder: float = 1.2
+    face: float = 1.5
+    flow_smoothness: float = 0.1  # flows are small numbers: at 1 and more they hardly move
+    mask_smoothness: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -60,24 +64,97 @@ class SAMMConfig:
 
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(learning_rate=5e-4))
     weights: SAMMWeights = field(default_factory=SAMMWeights)
-    batch: int = 24
+    batch: int = 24  # of all processes
+    synthetic: float = 1 / 3  # share of the batch
     phi: tuple[float, ...] = (0.30, 0.30, 0.25, 0.25)  # area budgets, coarsest level first
     phi_gathered: float = 0.25
     iterations: tuple[int, ...] = (1, 2, 2, 2, 3)  # N of Algorithm 1 is drawn from these
+    unlock: tuple[float, ...] = ()  # progress, 0…1, at which each level joins, coarsest first; all at once
+    align: bool = True  # False holds every flow at zero
+    perceptual: Literal["alex", "vgg"] = "alex"  # which ST-LPIPS
     occluded_synthetic: float = 0.5  # share of rows with a pasted occluder
     occluded_real: float = 0.35
+    ramp_binary: bool = True
+    adversary_width: int = 24  # channels of the discriminator at full size
     held_out: int = 12  # of each pack
 
+    @property
+    def needs_vgg(self) -> bool:
+        """Say whether ST-LPIPS (vgg), which does not come with the repository, takes part."""
+        return self.perceptual == "vgg"
 
+
+# Weights are those of the authors' code, with ST-LPIPS (vgg) in the place of its distance of VGG-19 features
+# and of their Gram matrices. There, levels join after 0, 2, 6 and 10 thousand steps, and by 100 thousand the
+# learning rate has all but vanished. The rate is ours: the compact network wants a larger one.
+_PAPER = SAMMConfig(
+    loop=LoopConfig(learning_rate=5e-4, betas=(0.0, 0.99), weight_decay=0.0),
+    weights=SAMMWeights(
+        mse=1.0,
+        perceptual=1.0,
+        identity=0.1,
+        adversarial=0.5,
+        aligned_mse=0.0,
+        aligned_perceptual=0.0,
+        area=5.0,
+        binary=0.2,
+        occluder=0.0,
+        face=0.0,
+        flow_smoothness=0.0,
+        mask_smoothness=0.0,
+    ),
+    synthetic=0.0,
+    phi_gathered=0.22,
+    iterations=(2,),
+    unlock=(0.0, 0.02, 0.06, 0.10),
+    perceptual="vgg",
+    occluded_real=0.0,
+    ramp_binary=False,
+)
+_MOBILE = SAMMConfig()
+_LOOSE = replace(_MOBILE.weights, binary=0.3 * _MOBILE.weights.binary)
+
+# The ablations change one thing of "mobile" each.
 SAMM_PRESETS = {
-    "mobile": SAMMConfig(),
+    "mobile": _MOBILE,
+    "paper": _PAPER,
+    "no-alignment": replace(_MOBILE, align=False),
+    "n1": replace(_MOBILE, iterations=(1,)),
+    "n2": replace(_MOBILE, iterations=(2,)),
+    "n3": replace(_MOBILE, iterations=(3,)),
+    # The gathered mask's budget is lifted as well; it would hold the coarsest level down.
+    "loose-phi": replace(_MOBILE, weights=_LOOSE, phi=(0.40, 0.30, 0.25, 0.25), phi_gathered=0.40),
     "tiny": SAMMConfig(
         loop=LoopConfig(learning_rate=5e-3, warm_up_steps=1, ema_decay=0.5, log_every=2),
+        weights=SAMMWeights(adversarial=0.1),
         batch=3,
         held_out=2,
-        iterations=(1, 2),
+        iterations=(2,),
+        unlock=(0.0, 0.0, 0.5, 0.5),
+        adversary_width=4,
     ),
 }
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """What a batch became, and what it should be."""
+
+    photo: Tensor  # (N, 3, S, S), as given
+    clean: Tensor  # (N, 3, S, S), without pasted occluders
+    occluder: Tensor  # (N, 1, S, S) in 0…1
+    aligned: Tensor  # (N, 3, S, S), x̂_in
+    alignment: Alignment
+
+    @cached_property
+    def keep_photo(self) -> Tensor:
+        """The gathered mask m, (N, 1, S, S)."""
+        return gather(self.alignment.masks.values(), self.photo.shape[-1])
+
+    @cached_property
+    def blended(self) -> Tensor:
+        """x̂ of equation 4, (N, 3, S, S)."""
+        return blend(self.photo, self.aligned, self.keep_photo)
 
 
 class SAMMTrainer:
@@ -95,72 +172,100 @@ class SAMMTrainer:
     ):
         self.networks, self.faces, self.config = networks, faces, config
         self.batch, self.device = config.batch, networks.device
-        self.synthetic_rows = config.batch // 3
+        synthetic_rows = round(config.batch * config.synthetic)
+        self.synthetic_rows = parallel.share(synthetic_rows)
+        self.real_rows = parallel.share(config.batch - synthetic_rows)
         self.dice = Dice(seed, self.device)
         self.painter = Painter(networks, compiler)
         self.model = networks.samm.train().requires_grad_(True)
+        if not config.align:
+            _hold_flows_at_zero(self.model)
+        # The coarsest 1, 2, … levels, which share their networks with the model.
+        levels = list(self.model.levels.items())
+        self._stages = [Levels({int(r): level for r, level in levels[:k]}) for k in range(1, len(levels) + 1)]
         self._face = losses.face_window(256, self.device)
+        self._adversary = _adversary(config, self.device, seed) if config.weights.adversarial else None
+        self._judged: tuple[Tensor, Tensor] | None = None  # photo and x̂ of the last step
 
     def warm_up(self) -> None:
-        """Compile by running a step with each number of iterations."""
-        for iterations in sorted(set(self.config.iterations)):
-            total, _ = self._losses(iterations, 0.0, Stopwatch(self.device))
-            total.backward()
+        """Compile by running a step with each number of levels and iterations."""
+        for progress in sorted({0.0, *self.config.unlock}):
+            for iterations in sorted(set(self.config.iterations)):
+                total, _ = self._losses(iterations, progress, Stopwatch(self.device))
+                total.backward()
 
     def losses(self, progress: float, watch: Stopwatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Align, mask and blend a batch with a random number of iterations."""
         return self._losses(self.dice.choose(self.config.iterations), progress, watch)
 
     def after_step(self, watch: Stopwatch) -> None:
-        """Nothing follows."""
+        """Teach the discriminator with the pictures of this step."""
+        if self._adversary is not None:
+            with watch.part("discriminator"):
+                self._adversary.learn(*self._judged)
 
     def _losses(self, iterations: int, progress: float, watch: Stopwatch) -> tuple[Tensor, dict[str, Tensor]]:
-        config, networks = self.config, self.networks
+        samm = self._unlocked(progress)
         with watch.part("data"), torch.no_grad():
             photo, clean, truth, occluder = self._photos()
         with watch.part("encoder"), torch.no_grad():
             code = self._codes(photo, truth)
         with watch.part("generator"):
-            aligned, alignment = self.painter.draw_aligned(code.w_plus, self.model, code.features, iterations)
+            aligned, alignment = self.painter.draw_aligned(code.w_plus, samm, code.features, iterations)
         with watch.part("losses"):
-            masks, flows = list(alignment.masks.values()), list(alignment.flows.values())
-            keep_photo = gather(masks, photo.shape[-1])
-            blended = blend(photo, aligned, keep_photo)
-            every = [*masks, keep_photo]
+            drawn = _Drawn(photo, clean, occluder, aligned, alignment)
+            # Real rows only: easy synthetic ones in the mean would let real masks grow beyond the budget.
             real = slice(self.synthetic_rows, None)
-            terms = {
-                "mse": losses.weighted_mse(blended, photo),
-                "perceptual": self._perceptual(blended, photo),
-                "identity": losses.identity_distance(networks.descriptor, blended, photo),
-                "aligned_mse": losses.weighted_mse(aligned, clean),
-                "aligned_perceptual": self._perceptual(aligned, clean),
-                # Real rows only: easy synthetic ones in the mean would let real masks grow beyond the budget.
-                "area": losses.area_loss(
-                    [m[real] for m in every], (*config.phi, config.phi_gathered), occluder[real]
-                ),
-                "binary": losses.binary_total(every) * (0.25 + 0.75 * progress),
-                "occluder": losses.occluder_loss(masks, occluder),
-                "face": losses.face_occupation(every, self._face, occluder),
-                "flow_smoothness": losses.total_variation(flows),
-                "mask_smoothness": losses.total_variation(every),
-            }
-        return losses.weigh(terms, config.weights), terms | {"kept": keep_photo[real].mean()}
+            makers = self._terms(drawn, progress, charged=real)
+            makers["adversarial"] = lambda: self._adversary.fooled_by(drawn.blended)
+            terms = losses.build(makers, self.config.weights)
+        if self._adversary is not None:
+            self._judged = photo, drawn.blended.detach()
+        return losses.weigh(terms, self.config.weights), terms | {"kept": drawn.keep_photo[real].mean()}
+
+    def _terms(self, drawn: _Drawn, progress: float, charged: slice) -> dict[str, Callable[[], Tensor]]:
+        """Give the terms of the loss but L_adv; masks of the rows `charged` have an area budget."""
+        config, descriptor = self.config, self.networks.descriptor
+        photo, clean, occluder, aligned = drawn.photo, drawn.clean, drawn.occluder, drawn.aligned
+        masks, flows = list(drawn.alignment.masks.values()), list(drawn.alignment.flows.values())
+        every, budgets = [*masks, drawn.keep_photo], (*config.phi[: len(masks)], config.phi_gathered)
+        ramp = 0.25 + 0.75 * progress if config.ramp_binary else 1.0
+        return {
+            "mse": lambda: losses.weighted_mse(drawn.blended, photo),
+            "perceptual": lambda: self._perceptual(drawn.blended, photo),
+            "identity": lambda: losses.identity_distance(descriptor, drawn.blended, photo),
+            "aligned_mse": lambda: losses.weighted_mse(aligned, clean),
+            "aligned_perceptual": lambda: self._perceptual(aligned, clean),
+            "area": lambda: losses.area_loss([m[charged] for m in every], budgets, occluder[charged]),
+            "binary": lambda: losses.binary_total(every) * ramp,
+            "occluder": lambda: losses.occluder_loss(masks, occluder),
+            "face": lambda: losses.face_occupation(every, self._face, occluder),
+            "flow_smoothness": lambda: losses.total_variation(flows),
+            "mask_smoothness": lambda: losses.total_variation(every),
+        }
+
+    def _unlocked(self, progress: float) -> Levels:
+        """Give the levels that have joined by now."""
+        unlock = self.config.unlock
+        joined = sum(progress >= at for at in unlock) if unlock else len(self._stages)
+        return self._stages[max(joined, 1) - 1]
 
     def _perceptual(self, image: Tensor, target: Tensor) -> Tensor:
+        network = {"alex": self.networks.alex, "vgg": self.networks.vgg}[self.config.perceptual]
         with self.networks.autocast():
-            return losses.perceptual_distance(self.networks.alex, image, target)
+            return losses.perceptual_distance(network, image, target)
 
     def _photos(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Give photos, the same without occluders, the first rows' known codes, occluder masks."""
-        config, dice = self.config, self.dice
-        truth = synthetic.sample_w_plus(self.networks.generator, self.synthetic_rows, dice)
-        drawn, faces = self.painter.draw(truth), self.faces.draw(self.batch - self.synthetic_rows, dice)
-        pasted = [
-            synthetic.paste(drawn, config.occluded_synthetic, dice),
-            synthetic.paste(faces, config.occluded_real, dice),
-        ]
+        config, dice, generator = self.config, self.dice, self.networks.generator
+        truth = generator.w_mean.new_zeros(0, generator.num_layers, len(generator.w_mean))
+        kinds = [(self.faces.draw(self.real_rows, dice), config.occluded_real)]
+        if self.synthetic_rows:
+            truth = synthetic.sample_w_plus(generator, self.synthetic_rows, dice)
+            kinds.insert(0, (self.painter.draw(truth), config.occluded_synthetic))
+        pasted = [synthetic.paste(clean, occluded, dice) for clean, occluded in kinds]
         photo, occluder = (torch.cat(parts) for parts in zip(*pasted, strict=True))
-        return photo, torch.cat([drawn, faces]), truth, occluder
+        return photo, torch.cat([clean for clean, _ in kinds]), truth, occluder
 
     def _codes(self, photo: Tensor, truth: Tensor) -> Code:
         """Encode in two passes. Synthetic rows stop between them, somewhere on the way to their truth.
@@ -173,8 +278,7 @@ class SAMMTrainer:
         toward = dice.uniform(n, 1, 1)
         w_plus = torch.cat([w_plus[:n].lerp(truth, toward), w_plus[n:]])
         second, features = self._pass(photo, self.painter.draw(w_plus))
-        goes_on = dice.chance(0.75, len(photo), 1, 1)
-        goes_on[:n] = False
+        goes_on = torch.cat([torch.zeros_like(toward) > 0, dice.chance(0.75, self.real_rows, 1, 1)])
         return Code(w_plus + second * goes_on, features)
 
     def _pass(self, photo: Tensor, render: Tensor) -> tuple[Tensor, dict[int, Tensor]]:
@@ -183,7 +287,11 @@ class SAMMTrainer:
         return offset.float(), {r: features[r] for r in self.model.resolutions}
 
     def validate(self, model: SAMM) -> tuple[list[str], list[Tensor]]:
-        """Judge held-out faces at two encoder steps, with 1, 2 and 3 iterations; float32, as at run time."""
+        """Judge held-out faces at two encoder steps, as at run time: all levels, float32.
+
+        N is 1 and every number of iterations in training; the sheet shows the median one. "loss" is the
+        weighted sum of all terms but L_adv, as at the end of training.
+        """
         photos, networks = self.faces.held_out, self.networks
         size = photos.shape[-1]
         chunks = photos.split(12)
@@ -191,20 +299,22 @@ class SAMMTrainer:
         plain = torch.cat([networks.generator.synthesize(code.w_plus, size=size) for code in codes])
         lines = [f"generator only  {picture_figures(networks, photos, plain)}"]
         sheet = []
-        for iterations in sorted({1, 2, 3} & {1, *self.config.iterations}):
+        trained = sorted(self.config.iterations)
+        for iterations in sorted({1, *trained}):
             results = [self._align(model, code, iterations, size) for code in codes]
             aligned = torch.cat([picture for picture, _ in results])
             masks = [torch.cat([a.masks[r] for _, a in results]) for r in model.resolutions]
             flows = [torch.cat([a.flows[r] for _, a in results]) for r in model.resolutions]
+            loss = sum(self._held_out_loss(c, *r) for c, r in zip(chunks, results, strict=True)) / len(chunks)
             keep_photo = gather(masks, size)
             blended = blend(photos, aligned.clamp(-1, 1), keep_photo)
             reach = " ".join(f"{float(flow.abs().mean()) / FLOW_LIMIT:.2f}" for flow in flows)
             lines += [
                 f"N = {iterations} aligned  {picture_figures(networks, photos, aligned)}  flow {reach}",
-                f"N = {iterations} blended  {picture_figures(networks, photos, blended)}  "
+                f"N = {iterations} blended  loss {loss:.4f}  {picture_figures(networks, photos, blended)}  "
                 f"{mask_figures(keep_photo)}",
             ]
-            if iterations == 2:
+            if iterations == trained[len(trained) // 2]:
                 pictures = [mask_picture(mask, size) for mask in (keep_photo, *masks)]
                 sheet = [photos, plain, aligned, pictures[0], blended, *pictures[1:]]
         return lines, sheet
@@ -213,10 +323,39 @@ class SAMMTrainer:
         adapt, alignment = aligner(model, code.features, iterations)
         return self.networks.generator.synthesize(code.w_plus, adapt, size=size), alignment
 
+    def _held_out_loss(self, photo: Tensor, aligned: Tensor, alignment: Alignment) -> float:
+        drawn = _Drawn(photo, photo, torch.zeros_like(photo[:, :1]), aligned, alignment)
+        terms = losses.build(self._terms(drawn, 1.0, charged=slice(None)), self.config.weights)
+        return float(losses.weigh(terms, self.config.weights))
+
     def state_dict(self) -> dict[str, Any]:
-        """Give the dice; nothing else is carried from step to step."""
-        return {"dice": self.dice.state_dict()}
+        """Give dice and discriminator; nothing else is carried from step to step."""
+        return {
+            "dice": self.dice.state_dict(),
+            "adversary": self._adversary and self._adversary.state_dict(),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from `state_dict`."""
         self.dice.load_state_dict(state["dice"])
+        if self._adversary:
+            self._adversary.load_state_dict(state["adversary"])
+
+
+def _adversary(config: SAMMConfig, device: torch.device, seed: int) -> Adversary:
+    with torch.random.fork_rng(devices=[]):  # constructors draw from the global generator
+        torch.manual_seed(seed)
+        judge = PictureDiscriminator(config.adversary_width)
+    # Half of a γ of 1, which suits 256 pixels, and lazy: one penalty stands for sixteen.
+    return Adversary(judge.to(device), learning_rate=2e-4, r1=0.5 * 16, r1_every=16)
+
+
+def _hold_flows_at_zero(samm: SAMM) -> None:
+    """Keep the two flow channels of every head at zero, so that the weights file alone says "no flow"."""
+    for level in samm.levels.values():
+        for parameter in (level.out.weight, level.out.bias):
+            with torch.no_grad():
+                parameter[:2] = 0
+            parameter.register_hook(
+                lambda gradient: torch.cat([torch.zeros_like(gradient[:2]), gradient[2:]])
+            )

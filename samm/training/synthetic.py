@@ -147,7 +147,9 @@ def textures(photos: Tensor, dice: Dice) -> Tensor:
     transform = torch.zeros(n, 2, 3, device=photos.device)
     transform[:, 0, 0], transform[:, 1, 1] = zoom, zoom * mirror
     transform[:, :, 2] = dice.uniform(n, 2, low=-1.0) * (1 - zoom[:, None])
-    patches = _sample(photos.roll(1, 0), transform)  # rolled: no row covers itself with its own face
+    # Rows lend their faces in pairs: none covers itself with its own, and pairs stay within a process.
+    neighbor = torch.arange(n, device=photos.device).bitwise_xor(1).clamp(max=n - 1)
+    patches = _sample(photos[neighbor], transform)
     flat = dice.uniform(n, channels, 1, 1, low=-1.0)
     patch_share = dice.uniform(n, 1, 1, 1, high=1.2).clamp(max=1)
     noise = _smooth_noise(n, channels, dice.choose((4, 16, 64)), size, dice) * dice.uniform(
