@@ -45,6 +45,7 @@ __all__ = ["MaskFigures", "SliderFigures", "TextFigures", "prove_masks", "prove_
 SIZE = 256
 STRENGTH = 2.0
 PSI = 0.7
+PROOFS = ("exactness", "sliders", "words", "masks")
 SEED = 20_000  # of fresh samples; fits use small seeds
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -368,6 +369,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m editing.prove", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few faces: minutes instead of half an hour")
     parser.add_argument("--faces", type=Path, metavar="FOLDER", help="FFHQ crops instead of the examples")
+    parser.add_argument("--only", nargs="+", choices=PROOFS, default=PROOFS, metavar="PROOF")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--device")
     args = parser.parse_args(argv)
@@ -375,12 +377,13 @@ def main(argv: list[str] | None = None) -> None:
     tools, judge = Tools(model), Judge(model.device)
     samples, faces = (12, 4) if args.quick else (60, 20)
     inversions = invert_faces(model, args.faces, faces)
-    figures = {
-        "exactness": prove_exactness(inversions[0], model, tools),
-        "sliders": [asdict(row) for row in prove_sliders(model, tools, judge, samples)],
-        "words": [asdict(row) for row in prove_texts(inversions, model, tools, judge)],
-        "masks": [asdict(row) for row in prove_masks(inversions, model, tools, judge)],
+    proofs: dict[str, Callable[[], object]] = {
+        "exactness": lambda: prove_exactness(inversions[0], model, tools),
+        "sliders": lambda: [asdict(row) for row in prove_sliders(model, tools, judge, samples)],
+        "words": lambda: [asdict(row) for row in prove_texts(inversions, model, tools, judge)],
+        "masks": lambda: [asdict(row) for row in prove_masks(inversions, model, tools, judge)],
     }
+    figures = {name: proofs[name]() for name in PROOFS if name in args.only}
     for title, rows in figures.items():
         print(f"\n**{title}**\n")
         print(_table(rows if isinstance(rows, list) else [rows]))
