@@ -1,13 +1,17 @@
 """Models that several test modules share: the tiny preset without files, and the embedded default."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
 import samm
+from editing.tools import Tools
 from samm.faces import crop_face, find_faces
+from samm.ops import area_resize
 from samm.photo import open_photo
 
 ROOT = Path(__file__).parent.parent
@@ -44,6 +48,33 @@ def tiny_crop(crop) -> np.ndarray:
 @pytest.fixture(scope="session")
 def inversion(crop, embedded) -> samm.Inversion:
     return samm.invert(crop, embedded)
+
+
+class Coarse(nn.Module):
+    """A perceptual distance that costs nothing: pictures at 32²."""
+
+    def features(self, image_pm1: Tensor) -> list[Tensor]:
+        return [area_resize(image_pm1, 32)]
+
+    def distance(self, a: list[Tensor], b: list[Tensor]) -> Tensor:
+        return (a[0] - b[0]).square().mean((1, 2, 3))
+
+
+@pytest.fixture(scope="session")
+def quick(tiny) -> samm.Model:
+    """The tiny model with that distance, for searches."""
+    return replace(tiny, perceptual=Coarse())
+
+
+@pytest.fixture(scope="session")
+def small(tiny, tiny_crop) -> samm.Inversion:
+    """An inversion by the tiny model."""
+    return samm.invert(tiny_crop, tiny)
+
+
+@pytest.fixture(scope="session")
+def tools(tiny) -> Tools:
+    return Tools(tiny)
 
 
 @pytest.fixture

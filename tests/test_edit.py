@@ -26,16 +26,6 @@ BLONDE = TextEdit("blonde hair", strength=1.2)
 OLDER = Recipe({"age": 2.0}, masks="reuse")
 
 
-@pytest.fixture(scope="module")
-def small(tiny, tiny_crop) -> samm.Inversion:
-    return samm.invert(tiny_crop, tiny)
-
-
-@pytest.fixture(scope="module")
-def tools(tiny) -> Tools:
-    return Tools(tiny)
-
-
 @pytest.fixture
 def drawn(tiny, monkeypatch) -> list[int]:
     """Note how many pictures each call of the generator draws."""

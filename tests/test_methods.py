@@ -7,30 +7,13 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
 
 import samm
 from samm.errors import OptionError
 from samm.methods import METHODS, Settings, choose, difference_mask, error_mask
-from samm.ops import area_resize
 from samm.photo import to_u8
 
 SETTINGS = Settings(search_steps=1, move=lambda w_plus: w_plus + 0.5)
-
-
-class Coarse(nn.Module):
-    """A perceptual distance that costs nothing: pictures at 32²."""
-
-    def features(self, image_pm1: Tensor) -> list[Tensor]:
-        return [area_resize(image_pm1, 32)]
-
-    def distance(self, a: list[Tensor], b: list[Tensor]) -> Tensor:
-        return (a[0] - b[0]).square().mean((1, 2, 3))
-
-
-@pytest.fixture(scope="module")
-def quick(tiny) -> samm.Model:
-    return replace(tiny, perceptual=Coarse())
 
 
 def run(name: str, crop: np.ndarray, model: samm.Model, settings: Settings = SETTINGS) -> samm.Inversion:

@@ -58,16 +58,6 @@ def apart(one: np.ndarray, other: np.ndarray) -> int:
     return int(np.abs(one.astype(int) - other).max())
 
 
-@pytest.fixture(scope="module")
-def small(tiny, tiny_crop) -> samm.Inversion:
-    return samm.invert(tiny_crop, tiny)
-
-
-@pytest.fixture(scope="module")
-def tools(tiny) -> Tools:
-    return Tools(tiny)
-
-
 @pytest.fixture
 def visit(small, tiny, tools, tmp_path, detector) -> Session:
     """A visitor who has inverted a photo, made the face older, and looks at the result."""

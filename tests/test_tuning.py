@@ -10,24 +10,8 @@ from torch import Tensor, nn
 
 import samm
 from samm.errors import OptionError
-from samm.ops import area_resize
 from samm.photo import to_u8
 from samm.tuning import TuneConfig, tune
-
-
-class Coarse(nn.Module):
-    """A perceptual distance that costs nothing: pictures at 32²."""
-
-    def features(self, image_pm1: Tensor) -> list[Tensor]:
-        return [area_resize(image_pm1, 32)]
-
-    def distance(self, a: list[Tensor], b: list[Tensor]) -> Tensor:
-        return (a[0] - b[0]).square().mean((1, 2, 3))
-
-
-@pytest.fixture(scope="module")
-def quick(tiny) -> samm.Model:
-    return replace(tiny, perceptual=Coarse())
 
 
 @pytest.fixture(scope="module")
