@@ -60,7 +60,7 @@ class Visit:
 
     stop: threading.Event = field(default_factory=threading.Event)
     photo: Path | None = None
-    folder: Path | None = None
+    folders: list[Path] = field(default_factory=list)
     uploads: set[Path] = field(default_factory=set)
 
 
@@ -108,12 +108,14 @@ def visit_of(request: gr.Request) -> Visit:
 
 
 @guarded
-def on_photo(old: Session, upload: dict | None, request: gr.Request) -> Iterator[Updates]:
+def on_photo(_: Session, upload: dict | None, request: gr.Request) -> Iterator[Updates]:
     """Open an upload and look for faces; everything that belonged to an older photo is cleared."""
     visit = visit_of(request)
     visit.stop.set()  # what still runs for an older photo
     visit.photo = None
-    files.delete(old.folder)
+    # The folder of the photo before stays until the next one: the browser may still be fetching from it.
+    while len(visit.folders) > 1:
+        files.delete(visit.folders.pop(0))
     session = Session()
     yield {
         "status": texts.say("Looking for faces…" if upload else texts.EMPTY),
@@ -135,7 +137,8 @@ def on_photo(old: Session, upload: dict | None, request: gr.Request) -> Iterator
     if gpu.MODEL is None:
         raise WeightsError(gpu.MISSING)
     photo_u8 = open_photo(upload["path"])
-    visit.folder = folder = files.new_folder()
+    folder = files.new_folder()
+    visit.folders.append(folder)
     photo = files.copy_upload(Path(upload["path"]), folder)
     visit.photo = photo
     visit.uploads.add(Path(upload["path"]))
@@ -324,7 +327,8 @@ def on_leave(request: gr.Request) -> None:
     forget()
     for upload in visit.uploads:
         files.delete_upload(upload)
-    files.delete(visit.folder)
+    for folder in visit.folders:
+        files.delete(folder)
 
 
 # Editing ----------------------------------------------------------------------------------------------------

@@ -263,8 +263,8 @@ def test_a_strip_shows_seven_ages_and_a_click_takes_one(inverted):
     pictures = page.locator("#strip .thumbnail-item img")
     expect(pictures).to_have_count(7, timeout=WAIT_MS)
     captions = [text.strip() for text in page.locator("#strip .caption-label").all_inner_texts()]
-    assert captions[0] == "age -4"
-    assert captions[-1] == "age +4"
+    assert captions[0] == "age −4.0"
+    assert captions[-1] == "age +4.0"
     expect(page.locator(STAGE)).to_have_attribute("alt", "Inverted portrait")  # nothing is changed yet
     pictures.last.click()
     expect(page.locator(STAGE)).to_have_attribute("alt", "Edited portrait: age +4.0", timeout=WAIT_MS)
