@@ -42,7 +42,7 @@ _TOP = ("README.md", "app.py", "pyproject.toml", "requirements.txt")
 _FOLDERS = {
     "editing": {".css", ".js", ".json", ".md", ".py"},
     "examples": {".jpg", ".json", ".md", ".py"},
-    "samm": {".py", ".safetensors"},
+    "samm": {".md", ".py", ".safetensors"},
 }
 _TORCH_LINE = re.compile(r"\s*torch\s*([<>=!~;#[]|$)", re.IGNORECASE)
 _WEIGHTS = "samm/weights"

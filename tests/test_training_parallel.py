@@ -10,7 +10,6 @@ import pytest
 import torch
 from PIL import Image
 
-from samm.training.__main__ import main
 from samm.training.dice import Dice
 from samm.training.loop import STATE_FILE
 
@@ -31,15 +30,16 @@ def pack(tmp_path_factory) -> Path:
 @pytest.mark.parametrize(("network", "batch"), [("encoder", 16), ("samm", 12)])
 def test_two_processes_agree_with_one(network, batch, pack, tmp_path):
     run = [network, "--preset", "tiny", "--data", str(pack), "--steps", "2", "--batch", str(batch)]
-    together = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    subprocess.run(
-        [*together, "-m", "samm.training", *run, "--out", str(tmp_path / "two")],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        check=True,
-        capture_output=True,
-    )
-    main([*run, "--out", str(tmp_path / "one")])
+    together = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    # With one thread each, sums are rounded alike: Adam makes whole steps of what is left of small gradients.
+    for name, launcher in {"one": [], "two": together}.items():
+        subprocess.run(
+            [sys.executable, *launcher, "-m", "samm.training", *run, "--out", str(tmp_path / name)],
+            cwd=ROOT,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            check=True,
+            capture_output=True,
+        )
     one, two = (torch.load(tmp_path / name / STATE_FILE) for name in ("one", "two"))
 
     assert two["losses"] == pytest.approx(one["losses"], rel=1e-5)
