@@ -22,6 +22,16 @@
     },
   };
 
+  // The brush's colors are buttons without a name; screen readers get what each color does.
+  const meanings = { "rgb(255, 255, 255)": "White: keep my photo", "rgb(0, 0, 0)": "Black: let the generator draw" };
+  const nameColors = () => {
+    for (const swatch of document.querySelectorAll("#mask_edit .swatch button:not([aria-label])")) {
+      swatch.ariaLabel = meanings[getComputedStyle(swatch).backgroundColor] ?? "Color";
+    }
+  };
+  // The editor is made anew with every photo, so the whole page is watched.
+  new MutationObserver(nameColors).observe(document.body, { childList: true, subtree: true });
+
   // Held, B shows the photo before.
   const before = (on) => {
     const crop = document.querySelector("#compare img")?.src;

@@ -109,7 +109,7 @@ def paint(page: Page, points: Sequence[tuple[float, float]], color: str = "white
     expect(canvas).to_be_visible(timeout=WAIT_MS)
     if color != "white":
         editor.get_by_role("button", name="Color", exact=True).click()
-        editor.locator(".swatch button").nth(("white", "black").index(color)).click()  # they have no names
+        editor.get_by_role("button", name=re.compile(f"^{color}", re.IGNORECASE)).click()
     canvas.scroll_into_view_if_needed()
     zoom = int(re.search(r"(\d+)\s*%", editor.inner_text())[1]) / 100
     box, edge = canvas.bounding_box(), CANVAS_PX * zoom  # the picture lies in the middle
