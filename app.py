@@ -25,8 +25,7 @@ from editing.page.pictures import COMPARE, VIEWS
 from editing.page.session import Session
 from editing.recipe import COMPONENTS, FOCUS_RANGE, TextEdit
 
-HERE = Path(__file__).parent
-PAGE = HERE / "editing" / "page"
+PAGE = Path(__file__).parent / "editing" / "page"
 EXAMPLES = {
     "astronaut": "flag, helmet",
     "hopper": "navy cap",
@@ -230,7 +229,7 @@ def source_column() -> None:
         buttons=["fullscreen"],
     )
     gr.Gallery(
-        [(str(HERE / "examples" / f"{name}.jpg"), caption) for name, caption in EXAMPLES.items()],
+        [(str(files.EXAMPLES / f"{name}.jpg"), caption) for name, caption in EXAMPLES.items()],
         label="Or pick an example",
         columns=4,
         elem_id="examples",
@@ -395,7 +394,7 @@ class Wiring:
                 yield {self.part[name]: value for name, value in updates.items()}
 
         if on_gpu:
-            options |= {"concurrency_id": "gpu", "concurrency_limit": None if gpu.ZERO_GPU else 1}
+            options |= gpu.LANE
         names = dict.fromkeys([*outputs, "status", "stop"])
         options = {"show_progress": "hidden", "api_visibility": "private", **options}
         if isinstance(events, list):
@@ -502,7 +501,7 @@ def wire(wiring: Wiring) -> None:
 
 def pick_example(event: gr.SelectData) -> str:
     """Put the example that was picked into the place of the upload."""
-    return str(HERE / "examples" / f"{list(EXAMPLES)[event.index]}.jpg")
+    return str(files.EXAMPLES / f"{list(EXAMPLES)[event.index]}.jpg")
 
 
 with gr.Blocks(title=texts.TITLE, fill_width=True, delete_cache=(600, files.LIVES_S)) as demo:

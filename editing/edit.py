@@ -78,7 +78,7 @@ def edit(
         OptionError: the recipe names what does not exist for this model, or words nobody knows.
         WeightsError: a file that the recipe needs is missing.
     """
-    if recipe.is_empty and recipe.masks != "recompute":
+    if recipe.only_blends:
         plain = redose(inversion, recipe.mask_strength)  # nothing is drawn
         edited = Edit(recipe, plain.w_plus, plain.aligned, plain.gathered, plain.keep_photo, plain.blended)
     else:

@@ -254,6 +254,11 @@ class Recipe:
         """Whether the latent code stays as it is; masks and their strength do not touch it."""
         return not (self.attributes or self.texts or self.components)
 
+    @property
+    def only_blends(self) -> bool:
+        """Whether nothing has to be drawn: the code stays, and so do the inversion's masks."""
+        return self.is_empty and self.masks != "recompute"
+
     def with_attribute(self, name: str, strength: float) -> Recipe:
         """Derive a recipe with one attribute set, or removed by strength 0."""
         return replace(self, attributes={**self.attributes, name: strength})

@@ -5,8 +5,6 @@ They remember nothing between calls. Files come back with their provenance insid
 
 from __future__ import annotations
 
-import logging
-import secrets
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -36,8 +34,6 @@ from samm.photo import mask_to_u8, open_photo, png_bytes
 
 __all__ = ["describe", "edit_photo", "invert_photo", "publish"]
 
-log = logging.getLogger("samm.page")
-
 
 def _told(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a caller one sentence instead of a traceback."""
@@ -51,9 +47,7 @@ def _told(function: Callable[..., Any]) -> Callable[..., Any]:
         except gr.Error:
             raise
         except Exception as error:
-            code = secrets.token_hex(2)
-            log.error("code %s", code, exc_info=error)
-            raise gr.Error(f"Something went wrong on our side (code {code}).") from error
+            raise gr.Error(gpu.our_fault(error)) from error
 
     return wrapper
 
@@ -95,12 +89,13 @@ def edit_photo(photo: dict | None, recipe: str) -> tuple[str, str, str]:
     """
     wanted = from_json(recipe) if recipe.lstrip().startswith("{") else parse(recipe)
     photo_u8, quad, inversion = _invert(photo, 0)
-    if wanted.is_empty and wanted.masks != "recompute":
+    if wanted.only_blends:
         edited = edit(inversion, wanted, gpu.MODEL, gpu.TOOLS)  # blending only
     else:
         edited = gpu.edit_on_gpu(inversion, wanted)
     whole = paste_back(photo_u8, quad, edited.aligned, edited.keep_photo[0, 0].numpy())
-    portrait, pasted = (save_picture(p, new_folder(), wanted) for p in (edited.blended, whole))
+    folder = new_folder()
+    portrait, pasted = (save_picture(p, folder, wanted) for p in (edited.blended, whole))
     return portrait, pasted, to_json(wanted)
 
 
@@ -135,7 +130,7 @@ def publish() -> None:
         results = [gr.Image(label=name, format="png") for name in ("portrait", "whole")]
         made = gr.Textbox(label="recipe")
         call = {"api_visibility": "public", "preprocess": False, "show_progress": "hidden"}
-        call |= {"concurrency_id": "gpu", "concurrency_limit": None if gpu.ZERO_GPU else 1}
+        call |= gpu.LANE
         gr.on(
             gr.Button().click,
             invert_photo,

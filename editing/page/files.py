@@ -36,8 +36,6 @@ __all__ = [
 ]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-_FORMATS = {"png": "PNG", "jpg": "JPEG"}
-_QUALITY = {"png": {"compress_level": 2}, "jpg": {"quality": 90}}
 LIVES_S = 3000  # with a sweep every ten minutes, gone within the hour that the page promises
 
 
@@ -83,7 +81,10 @@ def put(picture_u8: np.ndarray, folder: Path, extension: str = "png") -> str:
     """
     descriptor, name = tempfile.mkstemp(dir=folder, prefix="view_", suffix=f".{extension}")
     with os.fdopen(descriptor, "wb") as stream:
-        Image.fromarray(picture_u8).save(stream, _FORMATS[extension], **_QUALITY[extension])
+        if extension == "png":
+            stream.write(png_bytes(picture_u8))
+        else:
+            Image.fromarray(picture_u8).save(stream, "JPEG", quality=90)
     return name
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations  # noqa: I001 - `spaces` comes before anythin
 
 import logging
 import os
+import secrets
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache, wraps
@@ -28,6 +29,7 @@ from samm.inversion import Inversion, Options, Progress
 
 __all__ = [
     "DETECTOR",
+    "LANE",
     "MISSING",
     "MODEL",
     "ON_GPU",
@@ -35,6 +37,7 @@ __all__ = [
     "ZERO_GPU",
     "edit_on_gpu",
     "invert_on_gpu",
+    "our_fault",
     "refine_on_gpu",
     "strip_on_gpu",
     "warm_up",
@@ -47,11 +50,14 @@ DETECTOR: FaceDetector | None = None
 TOOLS: Tools | None = None
 MISSING = ""  # which file is missing and what to do; the page opens all the same
 PRESET = "tiny" if os.environ.get("SAMM_TINY") else "mobile"
+CLIP = os.environ.get("SAMM_CLIP")  # a full CLIP for words, instead of the embedded text model
 ZERO_GPU = bool(spaces.config.Config.zero_gpu)
+# What shares the GPU waits for one another here; ZeroGPU has a queue of its own.
+LANE = {"concurrency_id": "gpu", "concurrency_limit": None if ZERO_GPU else 1}
 
 try:
     MODEL, DETECTOR = samm.load(PRESET), samm.load_detector()
-    TOOLS = Tools(MODEL, clip=os.environ.get("SAMM_CLIP"))
+    TOOLS = Tools(MODEL, clip=CLIP)
     if ZERO_GPU:
         TOOLS.prepare()
 except samm.WeightsError as error:
@@ -83,7 +89,14 @@ def _careful(function: Callable[..., Any]) -> Callable[..., Any]:
 @cache
 def _on_cpu() -> tuple[samm.Model, Tools]:
     model = samm.load(PRESET, "cpu")
-    return model, Tools(model)
+    return model, Tools(model, clip=CLIP)
+
+
+def our_fault(error: Exception) -> str:
+    """Log an error of ours and give the sentence for visitors, whose code finds it in the log."""
+    code = secrets.token_hex(2)
+    log.error("code %s", code, exc_info=error)
+    return f"Something went wrong on our side (code {code})."
 
 
 def warm_up() -> None:

@@ -6,9 +6,7 @@ Data flow: photo → faces → crop → inversion → recipe → edit → what i
 from __future__ import annotations
 
 import html
-import logging
 import re
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -39,8 +37,6 @@ from samm.errors import OptionError, PhotoError, UserError, WeightsError
 from samm.faces import NO_FACE, crop_face, face_warnings, find_faces, manual_quad, quad_placement
 from samm.inversion import Inversion
 from samm.photo import open_photo
-
-log = logging.getLogger("samm.page")
 
 REFINE_STEPS = 60
 PREVIEW_PX = 256  # of the crop
@@ -90,9 +86,7 @@ def guarded(handler: Callable[..., Iterator[Updates]]) -> Callable[..., Iterator
             sentence = re.sub(r"<[^>]*>", "", error.message)
             gr.Warning(error.message, duration=None)
         except Exception as error:
-            code = secrets.token_hex(2)
-            log.error("code %s", code, exc_info=error)
-            sentence = f"Something went wrong on our side (code {code}). Your photo and edits are still here."
+            sentence = f"{gpu.our_fault(error)} Your photo and edits are still here."
             gr.Warning(sentence, duration=None)
         yield {"status": texts.say(sentence), "stop": gr.Button(visible=False)}
 
@@ -319,7 +313,7 @@ def on_stop(request: gr.Request) -> None:
 
 
 def on_leave(request: gr.Request) -> None:
-    """Forget a visitor whose tab was closed: uploads go now, the rest with the session."""
+    """Forget a visitor whose tab was closed: all files of the visit go now."""
     visit = VISITS.pop(request.session_hash or "", None)
     if visit is None:
         return
@@ -504,7 +498,7 @@ def _stepped(
 
 def _redrawn(session: Session, recipe: Recipe) -> Session:
     """Have the session hold the drawing of a recipe; a change of mask strength alone needs no new one."""
-    if recipe.is_empty and recipe.masks != "recompute":
+    if recipe.only_blends:
         return replace(session, edit=None)
     if session.edit and replace(session.edit.recipe, mask_strength=recipe.mask_strength) == recipe:
         return session
