@@ -1,6 +1,6 @@
 """Editing an inverted photo: attributes, words and components in recipes, and how recipes are drawn."""
 
-from editing.attributes import ATTRIBUTES
+from editing.attributes import ATTRIBUTES, CAR_ATTRIBUTES
 from editing.edit import Edit, edit, edit_all, reblend
 from editing.recipe import ComponentEdit, Recipe, TextEdit, describe, load_recipe, parse, provenance, to_json
 from editing.strip import grid, strip
@@ -8,6 +8,7 @@ from editing.tools import Tools
 
 __all__ = [
     "ATTRIBUTES",
+    "CAR_ATTRIBUTES",
     "ComponentEdit",
     "Edit",
     "Recipe",

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from editing.attributes import ATTRIBUTES
+from editing.attributes import ATTRIBUTES, CAR_ATTRIBUTES, TABLES
 from editing.edit import Edit, edit, edit_all
 from editing.recipe import (
     MASKS,
@@ -19,17 +19,18 @@ from editing.recipe import (
     TextEdit,
     describe,
     load_recipe,
+    neutral_of,
     parse,
     provenance,
     to_json,
 )
 from editing.strip import GRID, STRIP, grid, join, strip
 from editing.tools import Tools
-from samm.batch import add_model_arguments, add_photo_arguments, each_inversion, options_of
+from samm.batch import add_model_arguments, add_photo_arguments, each_inversion, options_of, whole_photo
+from samm.domains import FACES, Domain
 from samm.errors import OptionError
-from samm.faces import paste_back
 from samm.inversion import Inversion
-from samm.models import load
+from samm.models import PRESETS, load
 from samm.photo import mask_to_u8, save_png
 
 __all__ = ["add_parser"]
@@ -40,18 +41,20 @@ STRIP_SIZE = 512  # edge of a picture in a strip or grid
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to `python -m samm`."""
     run = commands.add_parser(
-        "edit", help="invert photos, change faces by attributes, words and components, and save",
+        "edit", help="invert photos, change faces or cars by attributes, words and components, and save",
         epilog="Directions and components of other projects can take the place of the embedded ones.",
     )  # fmt: skip
     add_photo_arguments(run)
     changes = run.add_argument_group("changes")
-    for attribute in ATTRIBUTES.values():
-        changes.add_argument(
-            f"--{attribute.name.replace('_', '-')}",
-            type=float,
-            metavar="X",
-            help=f"{attribute.info}, {attribute.low:g}…{attribute.high:g}",
-        )
+    cars = run.add_argument_group("changes of cars, for presets that draw them", "They need cars_pca.pt.")
+    for group, table in ((changes, ATTRIBUTES), (cars, CAR_ATTRIBUTES)):
+        for attribute in table.values():
+            group.add_argument(
+                f"--{attribute.name.replace('_', '-')}",
+                type=float,
+                metavar="X",
+                help=f"{attribute.info}, {attribute.low:g}…{attribute.high:g}",
+            )
     changes.add_argument(
         "--text",
         action="append",
@@ -59,7 +62,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         metavar='"WORDS[:X]"',
         help='such as "blonde hair:1.2"; repeatable',
     )
-    changes.add_argument("--neutral", metavar="WORDS", help='what --text starts from (default "a face")')
+    changes.add_argument(
+        "--neutral", metavar="WORDS", help='what --text starts from (default "a face" or "a car")'
+    )
     changes.add_argument("--focus", type=float, help="β of global directions in style space, 0…1")
     changes.add_argument("--method", choices=METHODS, default="global", help="how words become an edit")
     changes.add_argument(
@@ -94,7 +99,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="use a published direction for a slider",
     )
     more.add_argument(
-        "--components", type=Path, metavar="FILE", help="use other components, such as ffhq_pca.pt"
+        "--components", type=Path, metavar="FILE", help="use other components: ffhq_pca.pt, cars_pca.pt"
     )
     more.add_argument("--clip", metavar="NAME[:WEIGHTS]", help="use a full CLIP of open_clip for words")
     add_model_arguments(run)
@@ -102,30 +107,39 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def _edit(args: argparse.Namespace) -> int:
-    recipe = _recipe(args)
+    recipe = _recipe(args, _domain(args.preset))
     variants = _variants(args, recipe)
     model = load(args.preset, args.device, args.precision)
     args.mask_strength = 1.0  # of the inversion; the recipe has the edit's
     tools = Tools(model, dict(_pair(text) for text in args.direction), args.components, args.clip)
     for warning in tools.warnings(recipe):
         tqdm.write(warning)
+    for name in recipe.attributes:
+        tools.direction(name)  # says before the work, and once, which file is missing
 
     def finish(stem: Path, inversion: Inversion, photo: np.ndarray, quad: np.ndarray) -> str:
         edited = edit(inversion, recipe, model, tools)
-        _save(stem, edited, photo, quad, args)
+        _save(stem, edited, inversion.domain, photo, quad, args)
         for name, (recipes, columns) in variants.items():
             pictures = edit_all(inversion, recipes, model, tools, min(STRIP_SIZE, model.resolution))
-            save_png(join(pictures, columns), stem.with_name(f"{stem.name}_{name}.png"), provenance(recipe))
-        return f"{describe(recipe)}; {100 * float(edited.keep_photo.mean()):.0f} % kept from the photo"
+            joined = join(pictures, columns, inversion.domain)
+            save_png(joined, stem.with_name(f"{stem.name}_{name}.png"), provenance(recipe))
+        kept = inversion.domain.trim(edited.keep_photo[0, 0].numpy()).mean()
+        return f"{describe(recipe)}; {100 * kept:.0f} % kept from the photo"
 
     return 1 if each_inversion(args, model, options_of(args, model), finish) else 0
 
 
-def _recipe(args: argparse.Namespace) -> Recipe:
+def _domain(preset: str) -> str:
+    """Tell what a preset draws, before it is loaded; `load` refuses one that does not exist."""
+    return PRESETS[preset].domain.name if preset in PRESETS else FACES.name
+
+
+def _recipe(args: argparse.Namespace, domain: str) -> Recipe:
     """Put all changes together; a single argument wins over --change, and that over --recipe."""
-    recipe = load_recipe(args.recipe) if args.recipe else Recipe()
+    recipe = load_recipe(args.recipe, domain) if args.recipe else Recipe(domain=domain)
     if args.change is not None:
-        line = parse(args.change)
+        line = parse(args.change, domain)
         masks = {name: getattr(line, name) for name in ("mask_strength", "masks")}
         recipe = replace(
             recipe,
@@ -134,11 +148,11 @@ def _recipe(args: argparse.Namespace) -> Recipe:
             components=recipe.components + line.components,
             **{name: value for name, value in masks.items() if value != getattr(Recipe, name)},
         )
-    for name in ATTRIBUTES:
+    for name in (name for table in TABLES.values() for name in table):
         strength = getattr(args, name)
         recipe = recipe if strength is None else recipe.with_attribute(name, strength)
     for phrase in args.text:
-        recipe = recipe.with_text(_text(phrase, args))
+        recipe = recipe.with_text(_text(phrase, args, neutral_of(domain)))
     for component in args.component:
         recipe = recipe.with_component(_component(component))
     given = {
@@ -147,11 +161,11 @@ def _recipe(args: argparse.Namespace) -> Recipe:
     return replace(recipe, **given)
 
 
-def _text(argument: str, args: argparse.Namespace) -> TextEdit:
+def _text(argument: str, args: argparse.Namespace, neutral: str) -> TextEdit:
     phrase, colon, strength = argument.rpartition(":")
     target, strength = (phrase, _number(strength, argument)) if colon else (argument, 1.0)
-    chosen = {} if args.neutral is None else {"neutral": args.neutral}
-    return TextEdit(target, strength=strength, focus=args.focus, method=args.method, **chosen)
+    neutral = neutral if args.neutral is None else args.neutral
+    return TextEdit(target, neutral, strength, args.focus, args.method)
 
 
 def _component(argument: str) -> ComponentEdit:
@@ -198,13 +212,15 @@ def _variants(args: argparse.Namespace, recipe: Recipe) -> dict[str, tuple[list[
     return variants
 
 
-def _save(stem: Path, edited: Edit, photo: np.ndarray, quad: np.ndarray, args: argparse.Namespace) -> None:
+def _save(
+    stem: Path, edited: Edit, domain: Domain, photo: np.ndarray, quad: np.ndarray, args: argparse.Namespace
+) -> None:
     def save(kind: str, picture: np.ndarray) -> None:
         save_png(picture, stem.with_name(f"{stem.name}_{kind}.png"), provenance(edited.recipe))
 
-    save("edit", edited.blended)
+    save("edit", domain.trim(edited.blended))
     if args.save_mask:
-        save("edit_mask", mask_to_u8(edited.keep_photo))
+        save("edit_mask", domain.trim(mask_to_u8(edited.keep_photo)))
     if args.whole_photo:
-        save("whole", paste_back(photo, quad, edited.aligned, edited.keep_photo[0, 0].numpy()))
+        save("whole", whole_photo(photo, quad, edited.aligned, edited.keep_photo, domain))
     stem.with_name(f"{stem.name}_recipe.json").write_text(to_json(edited.recipe))

@@ -1,7 +1,7 @@
 """GANSpace: moves along the principal components of W (Härkönen et al. 2020; harskish/ganspace, Apache-2.0).
 
-Components of StyleGAN2-FFHQ are published as `ffhq_pca.pt` (omertov/encoder4editing, MIT). Our own come from
-`editing.fit.components`.
+Components of StyleGAN2-FFHQ are published as `ffhq_pca.pt`, those of its cars as `cars_pca.pt`
+(omertov/encoder4editing, MIT). Our own come from `editing.fit.components`.
 
 Shapes: N batch, L style rows, K components.
 """
@@ -18,7 +18,7 @@ from editing import directions
 from editing.directions import Direction, fit_rows, limit_rows, read_tensors
 from samm.errors import OptionError, WeightsError
 
-__all__ = ["Components", "load_components", "move"]
+__all__ = ["Components", "component_direction", "load_components", "move"]
 
 STYLE_DIM = 512
 _PUBLISHED = {"mean": "mean", "comp": "vectors", "std": "sigma"}
@@ -62,14 +62,26 @@ def move(
     Raises:
         OptionError: there is no such component, or no row is left.
     """
+    direction = component_direction(components, index, w_plus.shape[1], rows)
+    if absolute:
+        vector = components.vectors[index].to(w_plus)
+        coordinate = (w_plus[:, 0] - components.mean.to(w_plus)) @ vector / direction.sigma  # (N,)
+        strength = strength - coordinate
+    return directions.move(w_plus, direction, strength)
+
+
+def component_direction(
+    components: Components, index: int, num_layers: int, rows: tuple[int, int | None] = (0, None)
+) -> Direction:
+    """Give component k as a direction (num_layers, 512) in some rows, of which 1 is σ_k; see `move`.
+
+    Raises:
+        OptionError: there is no such component, or no row is left.
+    """
     if not 0 <= index < len(components.sigma):
         raise OptionError(f"There is no component {index}; choose one from 0 to {len(components.sigma) - 1}.")
-    vector, sigma = components.vectors[index], components.sigma[index].item()
-    if absolute:
-        coordinate = (w_plus[:, 0] - components.mean.to(w_plus)) @ vector.to(w_plus) / sigma  # (N,)
-        strength = strength - coordinate
-    limited = limit_rows(fit_rows(vector, w_plus.shape[1]), *rows)
-    return directions.move(w_plus, Direction(limited, sigma, f"component {index}"), strength)
+    limited = limit_rows(fit_rows(components.vectors[index], num_layers), *rows)
+    return Direction(limited, components.sigma[index].item(), f"component {index}")
 
 
 def load_components(path: str | Path) -> Components:

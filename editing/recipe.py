@@ -7,6 +7,8 @@ that a saved picture can be taken up again.
 Equal edits are equal recipes: what changes nothing is dropped, attributes are put in the table's order, and
 numbers are rounded to `DECIMALS`, far finer than a picture shows, which also removes the noise of sliders.
 
+A recipe is for one domain, faces where nothing is said, and names attributes of its table.
+
 Row ranges are StyleGAN2's 18 rows, end exclusive; shorter generators use the rows they have.
 """
 
@@ -26,7 +28,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from xml.sax.saxutils import escape
 
-from editing.attributes import ATTRIBUTES
+from editing.attributes import TABLES, find
+from samm.domains import FACES
 from samm.errors import OptionError
 from samm.photo import read_png_text
 
@@ -50,6 +53,7 @@ __all__ = [
     "describe",
     "from_json",
     "load_recipe",
+    "neutral_of",
     "parse",
     "provenance",
     "signed",
@@ -68,7 +72,7 @@ MASK_RANGE = (0.0, 2.0)
 MAX_TEXTS = 8
 MAX_COMPONENTS = 20
 MAX_PHRASE = 200  # characters
-NEUTRAL = "a face"
+NEUTRAL = f"a {FACES.name}"
 DECIMALS = 4
 
 _VERSION = 1
@@ -213,11 +217,12 @@ class Recipe:
     """All edits of one picture.
 
     Attributes:
-        attributes: strengths by the names of `ATTRIBUTES`, each within its limits; zeros are dropped.
+        attributes: strengths by the names of the domain's table, each within its limits; zeros are dropped.
         texts: edits by words in the order they are applied, at most 8; zero strengths are dropped.
         components: moves along components, at most 20; moves by zero are dropped.
         mask_strength: 0 = generator only, 1 = as predicted, up to 2 = keep more of the photo.
         masks: how the edit meets the inversion's masks, one of `MASKS`.
+        domain: name of what is edited, a key of `editing.attributes.TABLES`.
 
     Raises:
         OptionError: an unknown name, a value outside its range, or too many edits.
@@ -228,14 +233,16 @@ class Recipe:
     components: tuple[ComponentEdit, ...] = ()
     mask_strength: float = 1.0
     masks: str = "adaptive"
+    domain: str = FACES.name
 
     def __post_init__(self):
         """Check and normalize."""
+        _check_choice(self.domain, "domain", tuple(TABLES))
         for name in self.attributes:
-            _check_attribute(name)
+            _check_attribute(name, self.domain)
         strengths = {
             name: _number(self.attributes[name], f"strength of {name}", (attribute.low, attribute.high))
-            for name, attribute in ATTRIBUTES.items()
+            for name, attribute in TABLES[self.domain].items()
             if name in self.attributes
         }
         _set(self, "attributes", _Strengths({name: value for name, value in strengths.items() if value}))
@@ -281,12 +288,12 @@ def to_json(recipe: Recipe) -> str:
     return json.dumps({"recipe": _VERSION, **_differences(recipe)}, default=_plain)
 
 
-def from_json(text: str) -> Recipe:
-    """Read what `to_json` wrote.
+def from_json(text: str, domain: str = FACES.name) -> Recipe:
+    """Read what `to_json` wrote of a recipe for this domain.
 
     Raises:
-        OptionError: larger than 64 KB, not JSON, another version, unknown or missing fields, wrong types, or
-            values that a `Recipe` refuses.
+        OptionError: larger than 64 KB, not JSON, another version or domain, unknown or missing fields, wrong
+            types, or values that a `Recipe` refuses.
     """
     if len(text) > _MAX_CHARACTERS:
         raise OptionError("This recipe is larger than 64 KB; choose one that was saved by this program.")
@@ -315,16 +322,23 @@ def from_json(text: str) -> Recipe:
         raise OptionError(
             f"The recipe's attributes are {_show(content['attributes'])}; write them as names with strengths."
         )
-    return _build(Recipe, content, "the recipe")
+    recipe = _build(Recipe, content, "the recipe")
+    if recipe.domain != domain:
+        raise OptionError(
+            f"This recipe is for {recipe.domain}s, and these are {domain}s; choose another recipe or a "
+            f"preset for {recipe.domain}s."
+        )
+    return recipe
 
 
 def describe(recipe: Recipe) -> str:
     """Say a recipe in one line, such as "age +2.0, blonde hair 1.2, component 3 +1.5 (rows 0–8)".
 
-    `parse` reads it back. Defaults are left out; words that would be read as something else are quoted.
+    `parse` reads it back, if told the domain. Defaults are left out; words that would be read as something
+    else are quoted.
     """
     items = [f"{name.replace('_', ' ')} {signed(value)}" for name, value in recipe.attributes.items()]
-    items += map(_describe_text, recipe.texts)
+    items += [_describe_text(edit, recipe.domain) for edit in recipe.texts]
     items += map(_describe_component, recipe.components)
     if recipe.mask_strength != Recipe.mask_strength:
         items.append(f"mask strength {recipe.mask_strength}")
@@ -333,15 +347,16 @@ def describe(recipe: Recipe) -> str:
     return ", ".join(items) or _NOTHING
 
 
-def parse(text: str) -> Recipe:
-    """Read the line that `describe` writes, or that a person types.
+def parse(text: str, domain: str = FACES.name) -> Recipe:
+    """Read the line that `describe` writes, or that a person types, as a recipe for a domain.
 
     Items are parted by commas. The number of an item may follow a colon and defaults to 1; its sign may be
     "-" or "−". Attributes may be written with spaces or underscores, and every other name is words to see;
     quotes make words of any name.
 
     Raises:
-        OptionError: an item that cannot be read, an attribute given twice, or values a `Recipe` refuses.
+        OptionError: an item that cannot be read, an attribute given twice or of another domain, or values a
+            `Recipe` refuses.
     """
     text = " ".join(text.split())
     if len(text) > _MAX_CHARACTERS:
@@ -361,7 +376,8 @@ def parse(text: str) -> Recipe:
         key = name.casefold().replace(" ", "_")
         if component := re.fullmatch(r"component_(\d{1,9})", key):
             components.append(_read_component(int(component[1]), strength, details))
-        elif key in ATTRIBUTES and not details:
+        elif any(key in table for table in TABLES.values()) and not details:
+            find(key, domain)  # or refuse
             _put_once(attributes, key, strength)
         elif key == "mask_strength" and number and not details:
             _put_once(masks, key, strength)
@@ -370,8 +386,13 @@ def parse(text: str) -> Recipe:
         elif key in ("component", "mask_strength"):
             raise _unreadable(item[0])
         else:
-            texts.append(_read_text(name, strength, details))
-    return Recipe(attributes, tuple(texts), tuple(components), **masks)
+            texts.append(_read_text(name, strength, details, neutral_of(domain)))
+    return Recipe(attributes, tuple(texts), tuple(components), **masks, domain=domain)
+
+
+def neutral_of(domain: str) -> str:
+    """Give the words that edits by words start from where nobody says others, as `NEUTRAL` for faces."""
+    return f"a {domain}"
 
 
 def slug(recipe: Recipe) -> str:
@@ -404,11 +425,11 @@ def provenance(recipe: Recipe) -> dict[str, str]:
     return {_PNG_FIELD: to_json(recipe), "Software": _TOOL, "XML:com.adobe.xmp": packet}
 
 
-def load_recipe(path: str | Path) -> Recipe:
+def load_recipe(path: str | Path, domain: str = FACES.name) -> Recipe:
     """Read a recipe from JSON or from a PNG that was saved with `provenance`, told apart by content.
 
     Raises:
-        OptionError: the file is missing, unreadable or no recipe.
+        OptionError: the file is missing, unreadable, no recipe or one for another domain.
         PhotoError: the PNG is damaged.
     """
     path = Path(path)
@@ -428,11 +449,11 @@ def load_recipe(path: str | Path) -> Recipe:
             raise OptionError(
                 f"The picture {path.name} holds no recipe; choose a PNG as it was saved by this program."
             )
-        return from_json(text)
+        return from_json(text, domain)
     text = data.decode("utf-8-sig", errors="replace")
     if not text.lstrip().startswith("{"):
         raise OptionError(f"{path.name} is no recipe; choose a JSON or PNG file saved by this program.")
-    return from_json(text)
+    return from_json(text, domain)
 
 
 def _set(edit: TextEdit | ComponentEdit | Recipe, name: str, value: object) -> None:
@@ -480,12 +501,15 @@ def _check_choice(value: object, label: str, choices: tuple[str, ...]) -> None:
         raise OptionError(f"The {label} is {_show(value)}; choose one of {', '.join(choices)}.")
 
 
-def _check_attribute(name: object) -> None:
-    if name not in ATTRIBUTES:
-        close = difflib.get_close_matches(str(name)[:MAX_PHRASE], ATTRIBUTES)
+def _check_attribute(name: Any, domain: str) -> None:
+    if any(name in table for table in TABLES.values()):
+        find(name, domain)  # or refuse what is for another domain
+    else:
+        table = TABLES[domain]
+        close = difflib.get_close_matches(str(name)[:MAX_PHRASE], table)
         hint = f" (closest: {', '.join(close)})" if close else ""
         raise OptionError(
-            f"There is no attribute called {_show(name)}{hint}; choose one of {', '.join(ATTRIBUTES)}."
+            f"There is no attribute called {_show(name)}{hint}; choose one of {', '.join(table)}."
         )
 
 
@@ -527,15 +551,15 @@ def _parenthesize(details: list[str]) -> str:
     return f" ({', '.join(details)})" if details else ""
 
 
-def _describe_text(edit: TextEdit) -> str:
+def _describe_text(edit: TextEdit, domain: str) -> str:
     """Say an edit by words, quoted only where `parse` would take them for something else."""
     number = f" {edit.strength}".replace("-", "−") if edit.strength != TextEdit.strength else ""
-    details = [f"from {_quote(edit.neutral)}"] if edit.neutral != TextEdit.neutral else []
+    details = [f"from {_quote(edit.neutral)}"] if edit.neutral != neutral_of(domain) else []
     details += [f"focus {edit.focus}"] if edit.focus is not None else []
     details += [edit.method] if edit.method != TextEdit.method else []
     ending = number + _parenthesize(details)
     with contextlib.suppress(OptionError):
-        if parse(edit.target + ending) == Recipe(texts=(edit,)):
+        if parse(edit.target + ending, domain) == Recipe(texts=(edit,), domain=domain):
             return edit.target + ending
     return _quote(edit.target) + ending
 
@@ -572,18 +596,18 @@ def _read_words(text: str) -> str:
         raise _unreadable(text) from error
 
 
-def _read_text(name: str, strength: float, details: str) -> TextEdit:
+def _read_text(name: str, strength: float, details: str, neutral: str) -> TextEdit:
     values: dict[str, Any] = {}
     for detail in map(str.strip, _DETAIL.findall(details)):
-        if neutral := re.fullmatch(rf"from ({_QUOTED})", detail):
-            _put_once(values, "neutral", _read_words(neutral[1]))
+        if words := re.fullmatch(rf"from ({_QUOTED})", detail):
+            _put_once(values, "neutral", _read_words(words[1]))
         elif focus := re.fullmatch(rf"focus ({_NUMBER})", detail):
             _put_once(values, "focus", _read_number(focus[1]))
         elif detail in METHODS:
             _put_once(values, "method", detail)
         else:
             raise _unreadable(detail)
-    return TextEdit(_read_words(name), strength=strength, **values)
+    return TextEdit(_read_words(name), strength=strength, **{"neutral": neutral, **values})
 
 
 def _read_component(index: int, strength: float, details: str) -> ComponentEdit:

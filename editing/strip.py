@@ -12,6 +12,7 @@ import numpy as np
 from editing.attributes import find
 from editing.edit import Edit
 from editing.recipe import Recipe
+from samm.domains import FACES, Domain
 from samm.errors import OptionError
 
 __all__ = ["grid", "join", "strengths", "strip"]
@@ -20,19 +21,19 @@ STRIP = 7
 GRID = 5
 
 
-def strengths(name: str, count: int) -> list[float]:
+def strengths(name: str, count: int, domain: str = FACES.name) -> list[float]:
     """Spread `count` strengths evenly over an attribute's range.
 
     Raises:
-        OptionError: there is no such attribute.
+        OptionError: the domain has no such attribute.
     """
-    attribute = find(name)
+    attribute = find(name, domain)
     return np.linspace(attribute.low, attribute.high, count).round(2).tolist()
 
 
 def strip(recipe: Recipe, name: str, count: int = STRIP) -> list[Recipe]:
     """Vary one attribute of a recipe, the rest as it is: `count` recipes from low to high."""
-    return [recipe.with_attribute(name, strength) for strength in strengths(name, count)]
+    return [recipe.with_attribute(name, strength) for strength in strengths(name, count, recipe.domain)]
 
 
 def grid(recipe: Recipe, across: str, down: str, count: int = GRID) -> list[Recipe]:
@@ -46,7 +47,8 @@ def grid(recipe: Recipe, across: str, down: str, count: int = GRID) -> list[Reci
     return [row_recipe for row in strip(recipe, down, count) for row_recipe in strip(row, across, count)]
 
 
-def join(edits: Sequence[Edit], columns: int) -> np.ndarray:
-    """Put blended pictures side by side in rows of `columns`: uint8 (rows·S, columns·S, 3)."""
-    rows = [edits[start : start + columns] for start in range(0, len(edits), columns)]
-    return np.concatenate([np.concatenate([one.blended for one in row], axis=1) for row in rows])
+def join(edits: Sequence[Edit], columns: int, domain: Domain = FACES) -> np.ndarray:
+    """Put blended pictures, without a domain's bars, in rows of `columns`: uint8 (rows·h, columns·S, 3)."""
+    pictures = [domain.trim(one.blended) for one in edits]
+    rows = [pictures[start : start + columns] for start in range(0, len(pictures), columns)]
+    return np.concatenate([np.concatenate(row, axis=1) for row in rows])

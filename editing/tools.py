@@ -5,6 +5,7 @@ One `Tools` serves all photos and sessions of a model; what was asked for last i
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
@@ -17,9 +18,9 @@ import torch
 from torch import Tensor
 
 from editing import weights
-from editing.attributes import find
+from editing.attributes import CarAttribute, find
 from editing.directions import Direction, load_direction, load_directions, sample_w, sigma_along
-from editing.ganspace import Components, load_components
+from editing.ganspace import Components, component_direction, load_components
 from editing.phrases import meant_change
 from editing.recipe import Recipe, TextEdit
 from editing.styleclip import (
@@ -37,6 +38,7 @@ from editing.styleclip import (
 from editing.textmodel import TextModel, load_text_model
 from samm.alignment import Alignment, replay
 from samm.checkpoints import WeightFile
+from samm.domains import FACES
 from samm.errors import OptionError, WeightsError
 from samm.identity import FaceDescriptor
 from samm.inversion import Inversion, Progress
@@ -61,7 +63,8 @@ class Tools:
     Args:
         model: whose generator is edited.
         directions: published or other direction files that replace a slider's own, by attribute name.
-        components: a components file instead of the embedded one, such as `ffhq_pca.pt`.
+        components: a components file instead of the embedded one, such as `ffhq_pca.pt`; for cars instead of
+            `cars_pca.pt` where weights lie.
         clip: a full CLIP of open_clip, "NAME" or "NAME:WEIGHTS", instead of the embedded text model.
 
     Raises:
@@ -85,17 +88,33 @@ class Tools:
         self._lock = Lock()
 
     def direction(self, name: str) -> Direction:
-        """Give an attribute's direction for this generator."""
-        return self._replaced.get(name) or self._own_directions[name]
+        """Give an attribute's direction for this generator.
+
+        Raises:
+            OptionError: the domain has no attribute of that name.
+            WeightsError: a file is missing or damaged.
+        """
+        attribute = find(name, self._model.domain.name)
+        if name in self._replaced:
+            return self._replaced[name]
+        if isinstance(attribute, CarAttribute):
+            return self._along_component(attribute)
+        return self._own_directions[name]
 
     @cached_property
     def components(self) -> Components:
         """The principal components of W."""
-        return load_components(self._components_file or weights.COMPONENTS.path())
+        file = weights.COMPONENTS if self._for_faces else weights.CARS_PCA
+        return load_components(self._components_file or file.path())
 
     @cached_property
     def text_model(self) -> TextModel:
-        """The face-and-text model: the embedded one, or the full CLIP that was asked for."""
+        """The text model: the embedded one, which knows faces only, or the full CLIP that was asked for."""
+        if self._clip is None and not self._for_faces:
+            raise OptionError(
+                f"The embedded text model knows faces only; for words about {self._model.domain.name}s "
+                "choose a full CLIP, as in --clip ViT-B-32:openai."
+            )
         with torch.inference_mode(False):  # weights made under it could not enter an optimization
             return load_text_model(self._clip, self._model.device)
 
@@ -188,7 +207,7 @@ class Tools:
                 {r: flow.clone() for r, flow in inversion.flows.items()},
                 {r: mask.clone() for r, mask in inversion.masks.items()},
             )
-            config = OptimizeConfig(steps=OPTIMIZE_STEPS, identity=OPTIMIZE_IDENTITY)
+            config = OptimizeConfig(OPTIMIZE_STEPS, identity=OPTIMIZE_IDENTITY if self._for_faces else 0.0)
             search = optimize(
                 start, target, self.text_model, generator, self._descriptor, config, replay(stored)
             )
@@ -212,9 +231,20 @@ class Tools:
             ) from error
         return load_mapper(path).to(self._model.device)
 
+    @property
+    def _for_faces(self) -> bool:
+        return self._model.domain == FACES
+
     @cached_property
     def _own_directions(self) -> dict[str, Direction]:
         return load_directions(weights.DIRECTIONS.path(), self._model.generator.num_layers)[0]
+
+    def _along_component(self, attribute: CarAttribute) -> Direction:
+        """Turn a car's attribute into a direction of which 1 is its amount."""
+        layers = self._model.generator.num_layers
+        plain = component_direction(self.components, attribute.component, layers, attribute.rows)
+        sign = math.copysign(1.0, attribute.amount)
+        return Direction(sign * plain.vector, abs(attribute.amount) * plain.sigma, attribute.name)
 
     @cached_property
     def _descriptor(self) -> FaceDescriptor:
@@ -226,7 +256,7 @@ class Tools:
         return sample_w(self._model.generator, SAMPLES, 1.0, seed=2)
 
     def _load_direction(self, name: str, path: Path) -> Direction:
-        find(name)  # or refuse
+        find(name, self._model.domain.name)  # or refuse
         layers = self._model.generator.num_layers
         return load_direction(path, layers, lambda unit: sigma_along(self._samples, unit))
 

@@ -1,10 +1,13 @@
-"""The weights files of editing; they lie in `samm/weights` beside the others and are found the same way."""
+"""The weights files of editing; they lie in `samm/weights` beside the others and are found the same way.
+
+Components of cars are published and not embedded.
+"""
 
 from __future__ import annotations
 
 from samm.checkpoints import WeightFile
 
-__all__ = ["CHANNELS", "COMPONENTS", "DIRECTIONS", "FACE_TEXT", "FILES", "SCORER", "channels_of"]
+__all__ = ["CARS_PCA", "CHANNELS", "COMPONENTS", "DIRECTIONS", "FACE_TEXT", "FILES", "SCORER", "channels_of"]
 
 _DRAWN = "fitted through StyleGAN2-FFHQ: non-commercial research"
 
@@ -32,6 +35,9 @@ CHANNELS = _own(
     "face_text_channels.safetensors",
     "80b8d8a810a6e28fe6844bc86b57142ea4814b0bb61155855cc3026fc48a2936",
     "channels",
+)
+CARS_PCA = WeightFile(
+    "cars_pca.pt", "", "editings/ganspace_pca of omertov/encoder4editing on GitHub", "MIT", layout=dict
 )
 
 FILES = (SCORER, FACE_TEXT, DIRECTIONS, COMPONENTS, CHANNELS)

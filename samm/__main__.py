@@ -29,6 +29,7 @@ from samm.batch import (
     make_folder,
     options_of,
     to_json,
+    whole_photo,
 )
 from samm.errors import OptionError, PhotoError, UserError
 from samm.evaluation import (
@@ -41,7 +42,6 @@ from samm.evaluation import (
     table,
     to_csv,
 )
-from samm.faces import paste_back
 from samm.inversion import Inversion
 from samm.methods import METHODS, Settings, choose
 from samm.models import Model, load
@@ -65,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m samm", description="Invert and edit portraits with SAMM."
+        prog="python -m samm", description="Invert and edit photos of faces, or cars, with SAMM."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     listed = "\n".join(f"  {name:15} {method.description}" for name, method in METHODS.items())
     judge = commands.add_parser(
         "evaluate",
-        help="measure and compare inversions of photos that are FFHQ crops already",
+        help="measure and compare inversions of photos that are cropped already",
         epilog=f"methods:\n{listed}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -151,6 +151,8 @@ def _save(
     stem: Path, inversion: Inversion, photo: np.ndarray, quad: np.ndarray, args: argparse.Namespace
 ) -> None:
     def save(kind: str, picture: np.ndarray) -> None:
+        if kind != "whole":
+            picture = inversion.domain.trim(picture)
         save_png(picture, stem.with_name(f"{stem.name}_{kind}.png"))
 
     save("inversion", inversion.blended)
@@ -166,8 +168,8 @@ def _save(
         row = [inversion.crop, inversion.generated, inversion.aligned, mask, inversion.blended]
         save("sheet", np.concatenate(row, axis=1))
     if args.whole_photo:
-        keep_photo = inversion.keep_photo[0, 0].numpy()
-        save("whole", paste_back(photo, quad, inversion.aligned, keep_photo))
+        keep_photo = inversion.keep_photo
+        save("whole", whole_photo(photo, quad, inversion.aligned, keep_photo, inversion.domain))
     report = {**inversion.report, "quad": np.round(quad, 3).tolist()}
     stem.with_name(f"{stem.name}.json").write_text(to_json(report))
 
@@ -215,14 +217,15 @@ def _mover(recipe: str | None, model: Model) -> Callable[[Tensor], Tensor] | Non
     """Make a function of a recipe's attributes that moves w_plus."""
     if recipe is None:
         return None
-    attributes = parse(recipe).attributes
+    attributes = parse(recipe, model.domain.name).attributes
     if not attributes:
         raise OptionError(f"The edit {recipe} changes no attribute; name one with a strength, as in age +2.")
     tools = Tools(model)
+    moves = [(tools.direction(name), strength) for name, strength in attributes.items()]
 
     def moved(w_plus: Tensor) -> Tensor:
-        for name, strength in attributes.items():
-            w_plus = move(w_plus, tools.direction(name), strength)
+        for direction, strength in moves:
+            w_plus = move(w_plus, direction, strength)
         return w_plus
 
     return moved

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 from tqdm import tqdm
 
+from samm.cars import center_quad, crop_car
 from samm.detector import Detector
+from samm.domains import FACES, Domain
 from samm.errors import OptionError, PhotoError, UserError
-from samm.faces import NO_FACE, crop_face, face_warnings, find_faces, manual_quad
+from samm.faces import NO_FACE, crop_face, face_warnings, find_faces, manual_quad, paste_back
 from samm.inversion import Inversion, Options, invert
 from samm.models import PRECISIONS, PRESETS, Model, load_detector
 from samm.photo import list_photos, open_photo
@@ -29,6 +32,7 @@ __all__ = [
     "make_folder",
     "options_of",
     "to_json",
+    "whole_photo",
 ]
 
 
@@ -37,13 +41,14 @@ def add_photo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="files or folders")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     parser.add_argument(
-        "--face", default="1", metavar="N", help="which face: 1 is the largest (default), or all"
+        "--face", metavar="N", help="which face: 1 is the largest (default), or all; presets for faces only"
     )
     parser.add_argument(
         "--crop",
         type=_numbers,
         metavar="X,Y,SIZE[,TURN]",
-        help="crop by hand instead: center and edge in pixels of the photo, turn in degrees",
+        help="crop by hand instead: center and edge (of a car's crop, its width) in pixels of the photo, "
+        "turn in degrees",
     )
     parser.add_argument(
         "--whole-photo", action="store_true", help="also paste the result into the whole photo"
@@ -81,7 +86,7 @@ def each_inversion(
     options: Options,
     finish: Callable[[Path, Inversion, np.ndarray, np.ndarray], str],
 ) -> int:
-    """Invert every face that the photo arguments ask for.
+    """Invert every face, or the car, that the photo arguments ask for.
 
     A photo that cannot be used is reported in one sentence and does not stop the rest.
 
@@ -95,13 +100,19 @@ def each_inversion(
     Returns:
         The number of failures.
     """
-    if args.face != "all" and not (args.face.isdigit() and int(args.face) > 0):
+    faces = model.domain == FACES
+    if args.face and not faces:
+        raise OptionError(
+            f"--face chooses among faces, but the preset {model.preset} draws {model.domain.name}s; leave it "
+            "out, or place the crop with --crop."
+        )
+    if args.face not in (None, "all") and not (args.face.isdigit() and int(args.face) > 0):
         raise OptionError(f"There is no face {args.face}; give a number from 1 on, or all.")
     paths, failures = expand(args.photos)
     if not paths:
         return max(failures, 1)
     make_folder(args.out)
-    detector, names = load_detector(), _output_names(paths)
+    detector, names = load_detector() if faces else None, _output_names(paths)
     bar = tqdm(paths, unit="photo", disable=None, leave=False)
     for path in bar:
 
@@ -111,7 +122,8 @@ def each_inversion(
         try:
             photo = open_photo(path)
             for suffix, quad, warnings in _crops(photo, detector, args):
-                inversion = invert(crop_face(photo, quad, model.resolution), model, options, tell)
+                crop = (crop_face if faces else crop_car)(photo, quad, model.resolution)
+                inversion = invert(crop, model, options, tell)
                 stem = args.out / (names[path] + suffix)
                 tqdm.write(f"{stem.name}: {finish(stem, inversion, photo, quad)}")
                 for warning in [*warnings, *([inversion.notice] if inversion.notice else [])]:
@@ -134,13 +146,32 @@ def expand(paths: list[Path]) -> tuple[list[Path], int]:
     return photos, failures
 
 
+def whole_photo(
+    photo: np.ndarray, quad: np.ndarray, drawn: np.ndarray, keep_photo: Tensor, domain: Domain
+) -> np.ndarray:
+    """Paste what was drawn back into the photo, without the domain's bars; see `samm.faces.paste_back`.
+
+    Args:
+        photo: uint8 (H, W, 3).
+        quad: (4, 2), where the crop was taken.
+        drawn: the generator's picture before blending, uint8 (S, S, 3).
+        keep_photo: the mask to blend with, (1, 1, S, S) in 0…1.
+        domain: of the model.
+    """
+    keep = domain.trim(keep_photo[0, 0].numpy())
+    return paste_back(photo, domain.inner(quad), domain.trim(drawn), keep)
+
+
 def _crops(
-    photo: np.ndarray, detector: Detector, args: argparse.Namespace
+    photo: np.ndarray, detector: Detector | None, args: argparse.Namespace
 ) -> Iterator[tuple[str, np.ndarray, list[str]]]:
-    """Give (suffix of the output name, quad, warnings) of each face that was asked for."""
+    """Give (suffix of the output name, quad, warnings) of each crop; without a detector, of the middle."""
     if args.crop:
         x, y, size, turn = (*args.crop, 0.0)[:4]
         yield "", manual_quad((x, y), size, turn), []
+        return
+    if detector is None:
+        yield "", center_quad(photo), []
         return
     faces = find_faces(photo, detector)
     if not faces:
@@ -151,7 +182,7 @@ def _crops(
         for number, face in enumerate(faces, 1):
             yield (f"_face{number}" if len(faces) > 1 else ""), face.quad, face_warnings(face)
         return
-    number = int(args.face)
+    number = int(args.face or 1)
     if number > len(faces):
         found = f"{len(faces)} face" + ("s" if len(faces) > 1 else "")
         raise PhotoError(f"There is no face {number}; {found} found, so choose one of 1…{len(faces)}.")

@@ -27,7 +27,16 @@ from torch import Tensor, nn
 
 from samm.errors import WeightsError
 
-__all__ = ["EMBEDDED", "Layout", "WeightFile", "encoder_layout", "g_ema_layout", "load_weights", "sha256"]
+__all__ = [
+    "EMBEDDED",
+    "Layout",
+    "WeightFile",
+    "decoder_layout",
+    "encoder_layout",
+    "g_ema_layout",
+    "load_weights",
+    "sha256",
+]
 
 EMBEDDED = Path(__file__).parent / "weights"
 
@@ -53,6 +62,7 @@ class WeightFile:
         revision: the commit of `repo`; a download without one would not be repeatable.
         size: bytes.
         layout: for a published original; None for our safetensors files.
+        optional: a model does without the part whose file is absent.
     """
 
     name: str
@@ -63,6 +73,7 @@ class WeightFile:
     revision: str | None = None
     size: int | None = None
     layout: Layout | None = None
+    optional: bool = False
 
     def __post_init__(self):
         """Insist on a pinned revision."""
@@ -74,6 +85,12 @@ class WeightFile:
         """Say where a person finds the file."""
         return f"{self.repo} on the Hugging Face Hub" if self.repo else self.source
 
+    def find(self, *folders: Path) -> Path | None:
+        """Find the file in `folders`, $SAMM_WEIGHTS or `samm/weights`, in this order; None if absent."""
+        override = os.environ.get("SAMM_WEIGHTS")
+        places = (*folders, *([Path(override)] if override else []), EMBEDDED)
+        return next((folder / self.name for folder in places if (folder / self.name).is_file()), None)
+
     def path(self, *folders: Path) -> Path:
         """Find the file, or fetch it if it is published on the Hub.
 
@@ -84,10 +101,8 @@ class WeightFile:
             WeightsError: it lies neither in $SAMM_WEIGHTS nor in `samm/weights` and cannot be fetched, or
                 what was fetched has another hash.
         """
-        override = os.environ.get("SAMM_WEIGHTS")
-        for folder in (*folders, *([Path(override)] if override else []), EMBEDDED):
-            if (folder / self.name).is_file():
-                return folder / self.name
+        if found := self.find(*folders):
+            return found
         if self.repo:
             return self._fetch()
         if self.layout:
@@ -141,10 +156,21 @@ def encoder_layout(original: Mapping[str, Any]) -> dict[str, Any]:
 
     `decoder.*`, a copy of the generator, and `opts` are left alone.
     """
-    prefix = "encoder."
+    return {**_part(original, "encoder."), "latent_avg": original.get("latent_avg")}
+
+
+def decoder_layout(original: Mapping[str, Any]) -> dict[str, Any]:
+    """Pick the frozen generator, `decoder.*`, that the same files carry along.
+
+    Every row of `latent_avg` (L, 512) is the mean of W, so the first becomes `w_mean`.
+    """
+    mean = original.get("latent_avg")
+    return {**_part(original, "decoder."), "w_mean": mean[0] if isinstance(mean, Tensor) else None}
+
+
+def _part(original: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     state = original.get("state_dict") or {}
-    encoder = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-    return {**encoder, "latent_avg": original.get("latent_avg")}
+    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
 
 
 def load_weights(module: nn.Module, file: WeightFile, *folders: Path) -> None:

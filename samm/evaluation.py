@@ -20,6 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from samm.cars import center_quad, crop_car
+from samm.domains import FACES, Domain
 from samm.errors import PhotoError
 from samm.faces import crop_face
 from samm.identity import FaceDescriptor
@@ -67,10 +69,13 @@ METRICS = {
 
 @dataclass(frozen=True)
 class Judges:
-    """The networks that measure, on one device; `lpips` and `fid` may be not available."""
+    """The networks that measure, on one device.
+
+    `descriptor` is for faces only; `lpips` and `fid` may be not available.
+    """
 
     perceptual: STLPIPS
-    descriptor: FaceDescriptor
+    descriptor: FaceDescriptor | None
     lpips: Published
     fid: Published
 
@@ -120,17 +125,25 @@ class Summary:
 def load_judges(model: Model) -> Judges:
     """Load what measures: the project's own networks, and LPIPS and FID where they are at hand."""
     device = model.device
-    return Judges(model.perceptual, load_descriptor(device), load_lpips(device), load_fid(device))
+    descriptor = load_descriptor(device) if model.domain == FACES else None
+    return Judges(model.perceptual, descriptor, load_lpips(device), load_fid(device))
 
 
-def open_crop(path: Path, size: int) -> np.ndarray:
-    """Open a photo that is cropped already, scaled to uint8 (size, size, 3).
+def open_crop(path: Path, size: int, domain: Domain = FACES) -> np.ndarray:
+    """Open a photo that is cropped already, scaled to uint8 (size, size, 3), with bars where the domain has.
 
     Raises:
-        PhotoError: it cannot be read, or is not square.
+        PhotoError: it cannot be read, or has not the sides of the domain's pictures.
     """
     photo = open_photo(path)
     height, width = photo.shape[:2]
+    if domain != FACES:
+        if height != round(width * domain.height):
+            raise PhotoError(
+                f"{path.name} is {width}×{height} pixels and thus not cropped; evaluation takes "
+                f"{domain.name}s of 4:3, so crop it first or use invert."
+            )
+        return crop_car(photo, center_quad(photo), size)
     if height != width:
         raise PhotoError(
             f"{path.name} is {width}×{height} pixels and thus not cropped; evaluation takes square FFHQ "
@@ -165,7 +178,7 @@ def evaluate(
     settings, results = settings or Settings(), []
     for path in paths:
         try:
-            crop = open_crop(path, model.resolution)
+            crop = open_crop(path, model.resolution, model.domain)
         except PhotoError as error:
             if on_error is None:
                 raise
@@ -189,29 +202,32 @@ def measure(
 ) -> Figures:
     """Measure some pictures of an inversion, named as its attributes, against its crop."""
     device = next(judges.perceptual.buffers()).device
+    trim, rows = inversion.domain.trim, inversion.domain.rows(VIEW_SIZE)
 
     def view(picture_u8: np.ndarray) -> Tensor:
-        return area_resize(to_pm1(picture_u8).to(device), VIEW_SIZE)
+        return area_resize(to_pm1(picture_u8).to(device), VIEW_SIZE)[:, :, rows]
 
-    crop = view(inversion.crop)
-    target, likeness = judges.perceptual.features(crop), judges.descriptor(crop)
+    crop_u8, crop = trim(inversion.crop), view(inversion.crop)
+    target = judges.perceptual.features(crop)
+    likeness = judges.descriptor(crop) if judges.descriptor else None
     figures, features = {}, {}
     for attribute in pictures:
-        picture_u8, label = getattr(inversion, attribute), PICTURES[attribute][0]
-        picture = view(picture_u8)
+        square_u8, label = getattr(inversion, attribute), PICTURES[attribute][0]
+        picture_u8, picture = trim(square_u8), view(square_u8)
         figures[label] = {
-            "psnr": psnr(inversion.crop, picture_u8),
-            "ssim": ssim(inversion.crop, picture_u8),
+            "psnr": psnr(crop_u8, picture_u8),
+            "ssim": ssim(crop_u8, picture_u8),
             "st_lpips": judges.perceptual.distance(target, judges.perceptual.features(picture)).item(),
-            "identity": (judges.descriptor(picture) * likeness).sum().item(),
         }
+        if likeness is not None:
+            figures[label]["identity"] = (judges.descriptor(picture) * likeness).sum().item()
         if judges.lpips.network is not None:
             figures[label]["lpips"] = judges.lpips.network(crop, picture).item()
         if judges.fid.network is not None:
             features[label] = _inception(judges.fid, picture_u8, device)
     if judges.fid.network is not None:
-        features["photo"] = _inception(judges.fid, inversion.crop, device)
-    area = float(inversion.keep_photo.mean()) if "blended" in pictures else None
+        features["photo"] = _inception(judges.fid, crop_u8, device)
+    area = inversion.kept if "blended" in pictures else None
     return Figures(name, method, figures, area, seconds, features)
 
 
@@ -328,32 +344,37 @@ def protocol(
     settings: Settings,
 ) -> str:
     """State how the figures of a table came about, as Markdown."""
-    size, options = model.resolution, settings.options
+    options, domain = settings.options, model.domain
+    sides, view = _sides(model.resolution, domain), _sides(VIEW_SIZE, domain)
+    kind = "square FFHQ crops" if domain == FACES else f"pictures of {domain.name}s, 4:3,"
     machine = f"CPU threads: {torch.get_num_threads()}" if model.device.type == "cpu" else model.device.type
     if judges.lpips.network is not None:
-        lpips = f"LPIPS: AlexNet of torchmetrics, RGB in -1…1, area-averaged to {VIEW_SIZE}²."
+        lpips = f"LPIPS: AlexNet of torchmetrics, RGB in -1…1, area-averaged to {view}."
     else:
         lpips = f"LPIPS: not available ({judges.lpips.reason})."
     if judges.fid.network is not None:
         fid = (
-            f"FID: 2048 Inception features of torch-fidelity, 8-bit pictures of {size}² in its own bilinear "
+            f"FID: 2048 Inception features of torch-fidelity, 8-bit pictures of {sides} in its own bilinear "
             f"scaling to 299², against the same photos; with {summaries[0].photos} photos it is strongly "
             "biased and no figure to compare with those of thousands."
         )
     else:
         fid = f"FID: not available ({judges.fid.reason})."
+    identity = (
+        f"Identity: cosine of a dlib-type descriptor at 150² on the fixed box of the crop at {VIEW_SIZE}²; "
+        "not ArcFace, and different people score about .89."
+    )
     lines = [
-        f"Photos: {summaries[0].photos} square FFHQ crops at {size}², others scaled to it; 8-bit RGB.",
+        f"Photos: {summaries[0].photos} {kind} at {sides}, others scaled to it; 8-bit RGB.",
         f"Model: preset {model.preset}, {model.precision}; {options.encoder_steps} encoder passes, "
         f"N = {options.iterations}, {options.refine_steps} refinement steps, mask strength "
         f"{options.mask_strength:g}, where a method does not say otherwise.",
-        f"PSNR and SSIM: pictures rounded to 8 bits (0…255), {size}², all three channels, no border cropped; "
+        f"PSNR and SSIM: pictures rounded to 8 bits (0…255), {sides}, all three channels, no border cropped; "
         "SSIM with an 11×11 Gaussian of σ 1.5, valid region.",
-        f"ST-LPIPS: AlexNet, RGB in -1…1, area-averaged to {VIEW_SIZE}²; not LPIPS.",
+        f"ST-LPIPS: AlexNet, RGB in -1…1, area-averaged to {view}; not LPIPS.",
         lpips,
         fid,
-        f"Identity: cosine of a dlib-type descriptor at 150² on the fixed box of the crop at {VIEW_SIZE}²; "
-        "not ArcFace, and different people score about .89.",
+        *([identity] if judges.descriptor else []),
         "Mask area: mean of the mask of the blended picture. Blending copies pixels, so read blended rows "
         "beside it.",
         f"Seconds: a photo from crop to pictures, one run ({machine}), the first photo left out where there "
@@ -365,6 +386,12 @@ def protocol(
     for name, method in methods.items():
         lines.append(f"{name}: {method.description} ({method.source}){_details(name, settings)}.")
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _sides(size: int, domain: Domain) -> str:
+    """Write the sides of a square without its bars."""
+    rows = domain.rows(size)
+    return f"{size}²" if domain.height == 1 else f"{size}×{rows.stop - rows.start}"
 
 
 def _details(name: str, settings: Settings) -> str:

@@ -38,6 +38,8 @@ __all__ = [
     "manual_quad",
     "paste_back",
     "quad_placement",
+    "reduce_picture",
+    "sample_quad",
 ]
 
 NO_FACE = "No face found. Try a photo where both eyes are visible, or place the crop yourself below."
@@ -249,7 +251,7 @@ def crop_face(photo_u8: np.ndarray, quad: np.ndarray, size: int = 1024) -> np.nd
     # Step 1. With at least one sample per pixel left in step 4, nothing can alias there.
     samples = 2 * size
     if quad_px > samples:
-        picture, ratio = _reduce(picture, samples / quad_px)
+        picture, ratio = reduce_picture(picture, samples / quad_px)
         quad, low, high = quad * ratio, low * ratio, high * ratio
         quad_px, border = _side(quad), border * ratio.min()
 
@@ -260,11 +262,33 @@ def crop_face(photo_u8: np.ndarray, quad: np.ndarray, size: int = 1024) -> np.nd
         picture = _extend(picture, pads, quad_px)
         quad = quad + pads[:2]
 
-    # Step 4; Pillow, too, counts from the edge of the first pixel.
-    picture = picture.transform(
-        (samples, samples), Image.Transform.QUAD, quad.ravel().tolist(), Image.Resampling.BICUBIC
+    return sample_quad(picture, quad, (size, size))  # step 4
+
+
+def reduce_picture(picture: Image.Image, scale: float) -> tuple[Image.Image, np.ndarray]:
+    """Scale a picture down without aliasing; give also the ratio (2,) it came to in whole pixels."""
+    size = [max(round(side * scale), 1) for side in picture.size]
+    # First by a whole factor to about three times the size, then LANCZOS: as good, and several times as fast.
+    reduced = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return reduced, np.array(size) / picture.size
+
+
+def sample_quad(picture: Image.Image, quad: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Sample a picture, reduced already, within a quad, twice as densely as the result: FFHQ's fourth step.
+
+    Args:
+        picture: RGB.
+        quad: (4, 2), corners of a rectangle in edge coordinates, from which Pillow, too, counts.
+        size: (width, height) of the result, in pixels.
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    width, height = size
+    samples = picture.transform(
+        (2 * width, 2 * height), Image.Transform.QUAD, quad.ravel().tolist(), Image.Resampling.BICUBIC
     )
-    return np.array(picture.resize((size, size), Image.Resampling.LANCZOS))
+    return np.array(samples.resize(size, Image.Resampling.LANCZOS))
 
 
 def paste_back(
@@ -281,10 +305,10 @@ def paste_back(
 
     Args:
         photo_u8: The untouched photo, uint8 (H, W, 3).
-        quad: (4, 2), the quad given to `crop_face`.
+        quad: (4, 2), the quad given to `crop_face`, or the rectangle that the portrait fills.
         portrait_u8: uint8 (h, w, 3); with `keep_photo`, the generated picture before blending.
         keep_photo: Float (h, w) in 0…1, of any size; 1 = the photo's pixel survives. All 0 if not given.
-        feather: Width of the soft edge as a fraction of the quad, above 0, at most 0.5.
+        feather: Width of the soft edge as a fraction of the quad's sides, above 0, at most 0.5.
 
     Returns:
         A new picture, uint8 (H, W, 3).
@@ -339,14 +363,6 @@ def _overlap(box: tuple[float, ...], other: tuple[float, ...]) -> float:
     return max(width, 0) * max(height, 0) / max(smaller, 1)
 
 
-def _reduce(picture: Image.Image, scale: float) -> tuple[Image.Image, np.ndarray]:
-    """Scale a picture down without aliasing; give also the ratio (2,) it came to in whole pixels."""
-    size = [max(round(side * scale), 1) for side in picture.size]
-    # First by a whole factor to about three times the size, then LANCZOS: as good, and several times as fast.
-    reduced = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    return reduced, np.array(size) / picture.size
-
-
 def _extend(picture: Image.Image, pads: np.ndarray, quad_px: float) -> Image.Image:
     """Continue a picture beyond its borders by (left, top, right, bottom) pixels, FFHQ's third step.
 
@@ -370,9 +386,9 @@ def _extend(picture: Image.Image, pads: np.ndarray, quad_px: float) -> Image.Ima
     return Image.fromarray(np.rint(extended.clip(0, 255)).astype(np.uint8))
 
 
-def _fit(picture: Image.Image, side_px: float) -> Image.Image:
+def _fit(picture: Image.Image, width_px: float) -> Image.Image:
     """Reduce a picture that is larger than its place, so that placing it cannot alias."""
-    size = [min(side, max(round(side_px), 1)) for side in picture.size]
+    size = [min(side, max(round(width_px * side / picture.width), 1)) for side in picture.size]
     # Masks are float pictures; LANCZOS would ring beyond 0…1 at their hard edges.
     soft = Image.Resampling.BILINEAR if picture.mode == "F" else Image.Resampling.LANCZOS
     return picture.resize(size, soft)

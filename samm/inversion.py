@@ -21,6 +21,7 @@ from torch import Tensor
 
 from samm.alignment import Alignment, aligner
 from samm.blending import blend, final_mask
+from samm.domains import FACES, Domain
 from samm.encoders import Code
 from samm.errors import OptionError
 from samm.gathering import gather
@@ -84,6 +85,7 @@ class Inversion:
         blended: the result x̂ of equation 4.
         seconds: by stage, over all passes that led here.
         refined: optimization steps that were taken.
+        domain: what the model draws; of all pictures and masks here only its rows are shown and measured.
     """
 
     preset: str
@@ -97,6 +99,7 @@ class Inversion:
     blended: np.ndarray = field(repr=False)
     seconds: Mapping[str, float] = field(default_factory=dict)
     refined: int = 0
+    domain: Domain = FACES
 
     @cached_property
     def gathered(self) -> Tensor:
@@ -119,6 +122,11 @@ class Inversion:
         return final_mask(self.gathered, self.options.mask_strength)
 
     @property
+    def kept(self) -> float:
+        """The share of the picture that `blended` keeps from the photo, 0…1."""
+        return float(self.keep_photo[:, :, self.domain.rows(len(self.crop))].mean())
+
+    @property
     def notice(self) -> str | None:
         """Say in one sentence what this result lacks, if anything."""
         if self.masks:
@@ -132,15 +140,17 @@ class Inversion:
     def report(self) -> dict[str, Any]:
         """Figures as plain values: PSNR and SSIM of each picture against the crop, shares kept, seconds."""
         pictures = {"generated": self.generated, "aligned": self.aligned, "blended": self.blended}
-        pictures = {name: picture for name, picture in pictures.items() if picture is not None}
-        kept = {str(r): float(mask.mean()) for r, mask in self.masks.items()}
+        trim = self.domain.trim
+        crop = trim(self.crop)
+        pictures = {name: trim(picture) for name, picture in pictures.items() if picture is not None}
+        kept = {str(r): float(mask[:, :, self.domain.rows(r)].mean()) for r, mask in self.masks.items()}
         return {
             "preset": self.preset,
             "options": asdict(self.options),
             "refined": self.refined,
-            "psnr": {name: psnr(self.crop, picture) for name, picture in pictures.items()},
-            "ssim": {name: ssim(self.crop, picture) for name, picture in pictures.items()},
-            "kept": {**kept, "gathered": float(self.keep_photo.mean())},
+            "psnr": {name: psnr(crop, picture) for name, picture in pictures.items()},
+            "ssim": {name: ssim(crop, picture) for name, picture in pictures.items()},
+            "kept": {**kept, "gathered": self.kept},
             "seconds": dict(self.seconds),
             **({"notice": self.notice} if self.notice else {}),
         }
@@ -246,6 +256,7 @@ def _align_and_blend(
         aligned=to_u8(aligned),
         blended=to_u8(blended),
         seconds=clock.seconds,
+        domain=model.domain,
     )
 
 

@@ -1,24 +1,26 @@
 """Presets: which generator, encoder and SAMM belong together, and where their weights lie.
 
 A new model is a new entry in `PRESETS`. `load()` gives the embedded default, which needs no network;
-`load("stylegan2-e4e")` and `load("stylegan2-restyle")` the paper's generator and encoders from their
-published files, without SAMM because its weights are not public. Names that begin with "tiny" are small
-models with seeded random weights and no file, for tests and page work.
+"stylegan2-e4e", "stylegan2-restyle" and "stylegan2-e4e-cars" are the paper's generators and encoders from
+their published files. Nobody has published a SAMM for these, so its file is optional: one that
+`python -m samm.training samm --stack …` has written is loaded, and without it a model has none. Names that
+begin with "tiny" are small models with seeded random weights and no file, for tests and page work.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
 
 from samm.alignment import SAMM, Levels
 from samm.alignment_paper import PaperSAMM
-from samm.checkpoints import WeightFile, encoder_layout, g_ema_layout, load_weights
+from samm.checkpoints import WeightFile, decoder_layout, encoder_layout, g_ema_layout, load_weights
 from samm.detector import Detector
+from samm.domains import CARS, FACES, Domain
 from samm.encoders import Encoder
 from samm.encoders.e4e import E4E
 from samm.encoders.residual import WIDTHS, ResidualEncoder
@@ -93,14 +95,31 @@ RESTYLE_FFHQ = WeightFile(
     "MIT; trained through NVIDIA StyleGAN2-FFHQ: non-commercial research",
     layout=encoder_layout,
 )
+E4E_CARS = WeightFile(
+    "e4e_cars_encode.pt",
+    "",
+    'the README of omertov/encoder4editing ("Cars Inversion")',
+    "MIT; trained through NVIDIA StyleGAN2: non-commercial research",
+    layout=encoder_layout,
+)
+# Nobody links a generator of cars in this layout, but the file of its encoder carries it along.
+STYLEGAN2_CARS = replace(
+    E4E_CARS, licence="NVIDIA Source Code License-NC: non-commercial research", layout=decoder_layout
+)
+
+
+def _paper_samm(stack: str) -> WeightFile:
+    """Name the file of a SAMM for one of the paper's stacks: made by training, published by nobody."""
+    name = f"samm_paper_{stack.replace('-', '_')}.safetensors"
+    return WeightFile(name, "", _TRAINED, "trained through StyleGAN2: non-commercial research", optional=True)
 
 
 @dataclass(frozen=True)
 class ModelSpec:
     """How to build a model: a constructor and a weights file for each part.
 
-    A part without a weights file is drawn at random from `seed`. Without `samm` the result is the generator's
-    picture.
+    A part without a weights file is drawn at random from `seed`; one whose file is optional and absent is
+    left out. Without `samm` the result is the generator's picture.
     """
 
     generator: Callable[[], nn.Module]
@@ -109,10 +128,21 @@ class ModelSpec:
     perceptual: Callable[[], nn.Module] = STLPIPS
     weights: Mapping[str, WeightFile] = field(default_factory=dict)
     seed: int = 0
+    domain: Domain = FACES
 
 
 _TINY_FEATURES = dict.fromkeys((32, 64, 128, 256), 16)
 _TINY_WIDTHS = (16, 16, 16, 16, 32)  # four maps for SAMM, one for the heads
+_TINY_DEPTHS = (1, 1, 1, 1)
+
+
+def _tiny_stylegan2() -> StyleGAN2:
+    return StyleGAN2(256, dict.fromkeys(CHANNELS, 16), adapt_after="convolution")
+
+
+def _tiny_paper_samm() -> PaperSAMM:
+    return PaperSAMM(_TINY_FEATURES, _TINY_FEATURES)
+
 
 PRESETS: dict[str, ModelSpec] = {
     "mobile": ModelSpec(
@@ -154,26 +184,54 @@ PRESETS: dict[str, ModelSpec] = {
         ),
     ),
     "stylegan2-e4e": ModelSpec(
-        generator=StyleGAN2,
+        generator=lambda: StyleGAN2(adapt_after="convolution"),
         encoder=E4E,
-        samm=None,
-        weights={"generator": STYLEGAN2_FFHQ, "encoder": E4E_FFHQ, "perceptual": ST_LPIPS},
+        samm=PaperSAMM,
+        weights={
+            "generator": STYLEGAN2_FFHQ,
+            "encoder": E4E_FFHQ,
+            "samm": _paper_samm("stylegan2-e4e"),
+            "perceptual": ST_LPIPS,
+        },
     ),
     "stylegan2-restyle": ModelSpec(
-        generator=StyleGAN2,
+        generator=lambda: StyleGAN2(adapt_after="convolution"),
         encoder=ReStyle,
-        samm=None,
-        weights={"generator": STYLEGAN2_FFHQ, "encoder": RESTYLE_FFHQ, "perceptual": ST_LPIPS},
+        samm=PaperSAMM,
+        weights={
+            "generator": STYLEGAN2_FFHQ,
+            "encoder": RESTYLE_FFHQ,
+            "samm": _paper_samm("stylegan2-restyle"),
+            "perceptual": ST_LPIPS,
+        },
+    ),
+    "stylegan2-e4e-cars": ModelSpec(
+        generator=lambda: StyleGAN2(512, adapt_after="convolution"),
+        encoder=lambda: E4E(16, domain=CARS),
+        samm=PaperSAMM,
+        weights={
+            "generator": STYLEGAN2_CARS,
+            "encoder": E4E_CARS,
+            "samm": _paper_samm("stylegan2-e4e-cars"),
+            "perceptual": ST_LPIPS,
+        },
+        domain=CARS,
     ),
     "tiny-stylegan2-e4e": ModelSpec(
-        generator=lambda: StyleGAN2(256, dict.fromkeys(CHANNELS, 16), adapt_after="convolution"),
-        encoder=lambda: E4E(14, _TINY_WIDTHS, depths=(1, 1, 1, 1)),
-        samm=lambda: PaperSAMM(_TINY_FEATURES, _TINY_FEATURES),
+        generator=_tiny_stylegan2,
+        encoder=lambda: E4E(14, _TINY_WIDTHS, _TINY_DEPTHS),
+        samm=_tiny_paper_samm,
     ),
     "tiny-stylegan2-restyle": ModelSpec(
-        generator=lambda: StyleGAN2(256, dict.fromkeys(CHANNELS, 16)),
-        encoder=lambda: ReStyle(14, _TINY_WIDTHS, depths=(1, 1, 1, 1)),
-        samm=None,
+        generator=_tiny_stylegan2,
+        encoder=lambda: ReStyle(14, _TINY_WIDTHS, _TINY_DEPTHS),
+        samm=_tiny_paper_samm,
+    ),
+    "tiny-stylegan2-e4e-cars": ModelSpec(
+        generator=_tiny_stylegan2,
+        encoder=lambda: E4E(14, _TINY_WIDTHS, _TINY_DEPTHS, CARS),
+        samm=_tiny_paper_samm,
+        domain=CARS,
     ),
 }
 
@@ -189,6 +247,7 @@ class Model:
     perceptual: STLPIPS
     device: torch.device
     precision: str
+    domain: Domain = FACES
 
     @property
     def resolution(self) -> int:
@@ -214,12 +273,12 @@ def load(preset: str = "mobile", device: str | torch.device | None = None, preci
     parts = {
         name: _build(make, spec.weights.get(name), spec.seed + index)
         for index, name in enumerate(_PARTS)
-        if (make := getattr(spec, name)) is not None  # a preset may do without SAMM
+        if (make := getattr(spec, name)) is not None and not _left_out(spec.weights.get(name))
     }
     with torch.no_grad():  # still on the CPU: a ZeroGPU Space has no GPU to compute with while it starts
         parts["encoder"].prepare(parts["generator"])
     parts = dict.fromkeys(_PARTS) | {name: module.to(device) for name, module in parts.items()}
-    return Model(preset, **parts, device=device, precision=precision)
+    return Model(preset, **parts, device=device, precision=precision, domain=spec.domain)
 
 
 def load_generator(preset: str = "mobile", device: str | torch.device | None = None) -> Generator:
@@ -248,6 +307,10 @@ def _spec(preset: str) -> ModelSpec:
     if preset not in PRESETS:
         raise OptionError(f"There is no preset called {preset}; choose one of {', '.join(PRESETS)}.")
     return PRESETS[preset]
+
+
+def _left_out(file: WeightFile | None) -> bool:
+    return file is not None and file.optional and file.find() is None
 
 
 def _build(make: Callable[[], nn.Module], file: WeightFile | None, seed: int) -> nn.Module:

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 import samm
-from samm.checkpoints import WeightFile, encoder_layout, g_ema_layout, load_weights
+from samm.checkpoints import WeightFile, decoder_layout, encoder_layout, g_ema_layout, load_weights
 from samm.encoders.restyle import ReStyle
 from samm.generators.stylegan2 import CHANNELS, StyleGAN2
-from samm.models import E4E_FFHQ, PRESETS, RESTYLE_FFHQ, STYLEGAN2_FFHQ, ModelSpec
+from samm.models import E4E_CARS, E4E_FFHQ, PRESETS, RESTYLE_FFHQ, STYLEGAN2_CARS, STYLEGAN2_FFHQ, ModelSpec
 
 G_EMA = WeightFile("made_g_ema.pt", "", "somebody's README", "", layout=g_ema_layout)
 ENCODER = WeightFile("made_encoder.pt", "", "somebody's README", "", layout=encoder_layout)
@@ -92,6 +92,26 @@ def test_a_preset_is_built_from_published_files(folder, monkeypatch):
     assert torch.equal(model.generator.w_mean, parts["generator"]["w_mean"])
     assert torch.equal(model.encoder.latent_avg, parts["encoder"]["latent_avg"])
     assert model.encoder.mean_render.shape == (1, 3, 256, 256)
+
+
+def test_the_file_of_an_encoder_gives_its_generator_too(save):
+    module, rows = generator(), torch.rand(1, 512).expand(14, -1)
+    state = random_state(module)
+    decoder = {f"decoder.{key}": value for key, value in state.items() if key != "w_mean"}
+    original = published_encoder(random_state(encoder()))
+    save(original | {"state_dict": original["state_dict"] | decoder, "latent_avg": rows.clone()}, ENCODER)
+    load_weights(module, replace(ENCODER, layout=decoder_layout))
+    assert all(
+        torch.equal(value, (state | {"w_mean": rows[0]})[key]) for key, value in module.state_dict().items()
+    )
+
+
+def test_cars_come_from_one_file():
+    files = PRESETS["stylegan2-e4e-cars"].weights
+    assert (files["generator"], files["encoder"]) == (STYLEGAN2_CARS, E4E_CARS)
+    assert files["generator"].name == files["encoder"].name == "e4e_cars_encode.pt"
+    assert files["generator"].layout is decoder_layout
+    assert files["generator"].repo is None
 
 
 def refusal(file: WeightFile) -> str:

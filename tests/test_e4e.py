@@ -8,7 +8,7 @@ import samm
 from samm.encoders.e4e import E4E
 from samm.encoders.restyle import ReStyle
 from samm.generators.stylegan2 import StyleGAN2
-from samm.models import E4E_FFHQ
+from samm.models import E4E_FFHQ, PRESETS
 
 
 def published_shapes(c_in: int, head_sizes: list[int]) -> dict[str, tuple[int, ...]]:
@@ -50,10 +50,11 @@ def meta_shapes(make) -> dict[str, tuple[int, ...]]:
         return {key: tuple(value.shape) for key, value in make().state_dict().items()}
 
 
-def test_e4e_keys_and_shapes_are_the_published_ones():
-    shapes = meta_shapes(E4E)
-    assert shapes.pop("latent_avg") == (18, 512)
-    expected = published_shapes(3, [4] * 3 + [5] * 4 + [6] * 11)
+@pytest.mark.parametrize(("preset", "rows"), [("stylegan2-e4e", 18), ("stylegan2-e4e-cars", 16)])
+def test_e4e_keys_and_shapes_are_the_published_ones(preset, rows):
+    shapes = meta_shapes(PRESETS[preset].encoder)
+    assert shapes.pop("latent_avg") == (rows, 512)
+    expected = published_shapes(3, [4] * 3 + [5] * 4 + [6] * (rows - 7))
     for name, width in (("latlayer1", 256), ("latlayer2", 128)):
         expected |= {f"{name}.weight": (512, width, 1, 1), f"{name}.bias": (512,)}
     assert shapes == expected
@@ -130,6 +131,50 @@ def test_e4e_rows_are_the_mean_and_the_first_head_and_their_own(e4e, photo):
     torch.testing.assert_close(code[:, 2], 2 + first + network.styles[2](maps[16]))
     heads = [len(head.convs) // 2 for head in network.styles]
     assert heads == [4] * 3 + [5] * 4 + [6] * 7  # read off 16², 32² and 64²
+
+
+# Cars -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cars() -> samm.Model:
+    return samm.load("tiny-stylegan2-e4e-cars", "cpu")
+
+
+def test_what_a_photos_bars_show_changes_nothing(cars, photo):
+    other = photo.clone()
+    other[:, :, :32], other[:, :, 224:] = 1, -1
+    one, two = (cars.encoder.encode(x, cars.generator, 1) for x in (photo, other))
+    assert torch.equal(one.w_plus, two.w_plus)
+    assert all(torch.equal(one.features[r], two.features[r]) for r in one.features)
+    other[:, :, 32] = 1
+    assert not torch.equal(cars.encoder.encode(other, cars.generator, 1).w_plus, one.w_plus)
+
+
+def test_cars_are_seen_as_published_and_their_maps_are_framed(cars, photo):
+    seen = cars.encoder.maps(photo[:, :, 32:224])
+    framed = cars.encoder.features(photo, cars.generator, torch.zeros(2, 14, 512))
+    for r, (height, bar) in {256: (192, 32), 128: (96, 16), 64: (48, 8), 32: (24, 4), 16: (12, 2)}.items():
+        assert seen[r].shape[2:] == (height, r)
+        assert framed[r].shape[2:] == (r, r)
+        assert torch.equal(framed[r][:, :, bar : r - bar], seen[r])
+        assert torch.equal(framed[r][:, :, :bar], seen[r][:, :, :1].expand(-1, -1, bar, -1))
+        assert torch.equal(framed[r][:, :, r - bar :], seen[r][:, :, -1:].expand(-1, -1, bar, -1))
+
+
+def test_a_cars_maps_change_where_the_photo_does(cars, photo):
+    other = photo.clone()
+    other[:, :, 176:192, 48:80] *= -1  # rows 11 and 12, columns 3…5 of sixteen
+    maps = [cars.encoder.features(x, cars.generator, torch.zeros(2, 14, 512)) for x in (photo, other)]
+    for r in (256, 128, 64, 32):
+        change = (maps[0][r] - maps[1][r]).abs().sum((0, 1))
+        at = change == change.max()
+        row, column = (float(i) * 256 / r for i in at.nonzero()[0])
+        assert 168 <= row < 200
+        assert 40 <= column < 88
+
+
+# ReStyle --------------------------------------------------------------------------------------------------
 
 
 def test_restyle_passes_draw_without_samm_and_small(restyle, photo):

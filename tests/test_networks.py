@@ -96,8 +96,6 @@ def test_encoder_contract(model):
 
 
 def test_samm_contract(model):
-    if model.samm is None:
-        pytest.skip("a preset without SAMM")
     assert model.samm.resolutions == LEVELS
     photo = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(4)) * 2 - 1
     code = model.encoder.encode(photo, model.generator, 1)

@@ -49,7 +49,7 @@ def pack(tmp_path_factory) -> Path:
 def faces(tmp_path_factory) -> Path:
     """Give a folder of eight pictures that the tiny generator can draw."""
     folder = tmp_path_factory.mktemp("faces")
-    generator = load_networks(None, "cpu", tiny=True).generator
+    generator = load_networks(None, "cpu", "tiny").generator
     with torch.no_grad():
         drawn = generator.synthesize(synthetic.sample_w_plus(generator, 8, Dice(5, "cpu")), size=256)
     for number, picture in enumerate(drawn.clamp(-1, 1).add(1).mul(127.5).round().byte()):
@@ -57,11 +57,11 @@ def faces(tmp_path_factory) -> Path:
     return folder
 
 
-def trainer(network: str, pack: Path, preset: str = "tiny", **changes):
+def trainer(network: str, pack: Path, preset: str = "tiny", stack: str = "tiny", **changes):
     trainer_class, presets = NETWORKS[network]
     config = replace(presets[preset], **changes)
-    networks = load_networks(None, "cpu", tiny=True)
-    faces = FacePool([read_pack(pack)], "cpu", config.held_out)
+    networks = load_networks(None, "cpu", stack)
+    faces = FacePool([read_pack(pack, domain=networks.domain)], "cpu", config.held_out)
     return trainer_class(networks, faces, config, lambda function: function), config
 
 
@@ -287,8 +287,8 @@ def test_a_tiny_run_from_nothing_lowers_its_held_out_loss(network, steps, faces,
     judged = [float(loss) for loss in re.findall(r"held out.* loss (\S+)", log)]
     assert judged[-1] < 0.97 * judged[0]
     assert "images/s" in log
-    weights = load_file(tmp_path / NETWORKS[network][0].file_name)
-    getattr(load_networks(None, "cpu", tiny=True), network).load_state_dict(weights)
+    weights = load_file(next(tmp_path.glob("*.safetensors")))
+    getattr(load_networks(None, "cpu", "tiny"), network).load_state_dict(weights)
     assert {value.dtype for value in weights.values()} == {torch.float16}
     with Image.open(tmp_path / f"sheet_{steps:06d}.png") as sheet:
         assert sheet.width % 128 == 0
@@ -345,7 +345,7 @@ def test_refined_codes_are_made_resumably_and_learned_from(faces, tmp_path):
     assert parts["w_plus"].shape == (4, 14, 512)
     assert all(torch.equal(parts[key], whole[key]) for key in whole)
 
-    networks = load_networks(None, "cpu", tiny=True)
+    networks = load_networks(None, "cpu", "tiny")
     pool = FacePool([read_pack(faces)], "cpu", held_out=2)
     targets = read_targets(file, pool, torch.device("cpu"))
     config = replace(ENCODER_PRESETS["tiny"], refined=1.0)

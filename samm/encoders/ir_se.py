@@ -84,7 +84,7 @@ class IRSE(nn.Module):
             self.body.extend(Unit(width, width, stride=1) for _ in range(depth - 1))
 
     def maps(self, x: Tensor) -> dict[int, Tensor]:
-        """Map (N, c_in, r, r) to the maps after the input layer and after each stage.
+        """Map (N, c_in, H, r) to the maps after the input layer and after each stage, by their widths.
 
         For r = 256 these are maps[256], maps[128], maps[64] and maps[32] for SAMM and maps[16] for the heads;
         at full size they have 64, 64, 128, 256 and 512 channels, and the stages end with units 2, 6, 20, 23.
@@ -98,7 +98,7 @@ class IRSE(nn.Module):
 
 
 class StyleHead(nn.Module):
-    """Read one style off a map of `size`² by halving it down to one pixel."""
+    """Read one style off a map `size` pixels wide by halving it down to one pixel."""
 
     def __init__(self, channels: int, size: int):
         super().__init__()
@@ -108,7 +108,7 @@ class StyleHead(nn.Module):
         self.linear = EqualLinear(channels, STYLE_DIM)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, size, size) to (N, 512)."""
+        """Map (N, C, H, size), H ≤ size, to (N, 512)."""
         return self.linear(self.convs(x)[:, :, 0, 0])
 
 

@@ -2,6 +2,7 @@
 
 `python -m samm.training encoder|samm|bench|refine-targets --data TAR_OR_FOLDER…`; started with
 `torchrun --nproc_per_node P -m samm.training …` training shares every batch out to P processes.
+`--stack stylegan2-e4e` trains a SAMM for another generator and encoder; their encoders are trained elsewhere.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor
 
 from samm.errors import OptionError, UserError
+from samm.models import PRESETS
 from samm.training import parallel
 from samm.training.data import FacePool, read_pack
 from samm.training.encoder import ENCODER_PRESETS, EncoderConfig, EncoderTrainer
@@ -27,6 +29,14 @@ from samm.training.samm import SAMM_PRESETS, SAMMConfig, SAMMTrainer
 from samm.training.targets import read_targets, refine_targets
 
 NETWORKS = {"encoder": (EncoderTrainer, ENCODER_PRESETS), "samm": (SAMMTrainer, SAMM_PRESETS)}
+RESIDUAL = ("mobile", "tiny")  # the stacks whose encoder is trained here
+# What a recipe is for, where it is not "mobile" and no --stack is given.
+STACKS = {
+    "paper": "stylegan2-e4e",
+    "cars": "stylegan2-e4e-cars",
+    "tiny": "tiny",
+    "tiny-cars": "tiny-stylegan2-e4e-cars",
+}
 Trainers = EncoderTrainer | SAMMTrainer
 
 
@@ -40,17 +50,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = _parse(argv)
     torch.backends.cudnn.benchmark = True
     torch.set_float32_matmul_precision("high")
-    configs = {network: _config(network, options) for network in options.networks}
-    packs = [read_pack(path) for path in options.data]  # before a GPU is touched: reading forks
+    stack = _stack(options)
+    learning = ["samm"] if options.command == "bench" and stack not in RESIDUAL else options.networks
+    configs = {network: _config(network, options) for network in learning}
+    domain = PRESETS[stack].domain
+    packs = [read_pack(path, domain=domain) for path in options.data]  # before a GPU is touched: it forks
     with parallel.processes() as device:
         if options.command == "refine-targets":
-            networks = load_networks(options.weights, device, options.preset == "tiny", vgg=False)
+            networks = load_networks(options.weights, device, stack, vgg=False)
             faces = FacePool(packs, device, configs["encoder"].held_out)
             batch = options.batch or 8
             refine_targets(networks, faces, options.out, options.count, batch, options.steps, options.seed)
             return
         for network, config in configs.items():
-            trainer = _trainer(network, config, packs, device, options)
+            trainer = _trainer(network, config, stack, packs, device, options)
             if options.command == "bench":
                 _bench(network, trainer, config, options.steps)
                 continue
@@ -71,6 +84,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         "--weights", type=Path, help="folder of the weights to start from and of ST-LPIPS (vgg)"
     )
     common.add_argument("--preset", default="mobile", help="recipe; tiny needs no weights (default: mobile)")
+    common.add_argument(
+        "--stack", help=f"generator and encoder: {', '.join(PRESETS)} (default: what the recipe is for)"
+    )
     common.add_argument("--batch", type=int, help="images in a step, over all processes")
     common.add_argument("--seed", type=int, default=0)
     common.add_argument(
@@ -82,7 +98,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         _add_run_arguments(command)
         if network == "encoder":
             command.add_argument("--targets", type=Path, metavar="FILE", help="of refine-targets")
-    bench = commands.add_parser("bench", parents=[common], help="time a step of both trainers")
+    bench = commands.add_parser("bench", parents=[common], help="time a step of each trainer")
     bench.add_argument("--steps", type=int, default=10, help="that are timed, after warming up (default: 10)")
     bench.set_defaults(networks=list(NETWORKS), fresh=False)
     refine = commands.add_parser("refine-targets", parents=[common], help="refine codes of training faces")
@@ -109,6 +125,18 @@ def _add_run_arguments(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _stack(options: argparse.Namespace) -> str:
+    stack = options.stack or STACKS.get(options.preset, "mobile")
+    if stack not in PRESETS:
+        raise OptionError(f"There is no stack {stack}; choose one of {', '.join(PRESETS)}.")
+    if options.command in ("encoder", "refine-targets") and stack not in RESIDUAL:
+        raise OptionError(
+            f"The encoder of the stack {stack} is not trained here; train a SAMM for it, or choose the stack "
+            f"{' or '.join(RESIDUAL)}."
+        )
+    return stack
+
+
 def _config(network: str, options: argparse.Namespace) -> EncoderConfig | SAMMConfig:
     presets = NETWORKS[network][1]
     if options.preset not in presets:
@@ -126,12 +154,13 @@ def _config(network: str, options: argparse.Namespace) -> EncoderConfig | SAMMCo
 def _trainer(
     network: str,
     config: EncoderConfig | SAMMConfig,
+    stack: str,
     packs: Sequence[Tensor],
     device: torch.device,
     options: argparse.Namespace,
 ) -> Trainers:
     fresh = network if options.fresh else None
-    networks = load_networks(options.weights, device, options.preset == "tiny", config.needs_vgg, fresh)
+    networks = load_networks(options.weights, device, stack, config.needs_vgg, fresh)
     faces = FacePool(packs, device, config.held_out)
     rest = networks, faces, config, _compiler(options.compile), options.seed
     if network == "samm":

@@ -38,22 +38,25 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("start", type=Path)
     parser.add_argument("trained", type=Path)
     parser.add_argument("--share", type=float, required=True, help="of the trained weights, 0…1")
-    parser.add_argument("--mask-bias", type=float, default=0.0, help="first raise SAMM's trained mask logits")
+    parser.add_argument(
+        "--mask-bias", type=float, default=0.0, help="first raise the compact SAMM's mask logits"
+    )
     parser.add_argument(
         "--flows",
         type=float,
         nargs="+",
         metavar="F",
-        help="first scale SAMM's trained flow steps, coarsest first",
+        help="first scale the compact SAMM's flow steps, coarsest first",
     )
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(argv)
     trained = load_file(options.trained)
     levels = sorted({int(key.split(".")[1]) for key in trained if key.startswith("levels.")})
-    for r in levels:
-        trained[f"levels.{r}.out.bias"][2] += options.mask_bias
+    if options.mask_bias:
+        for r in levels:
+            trained[f"levels.{r}.out.bias"][2] += options.mask_bias
     # Coarse flows that are steep from cell to cell tear outlines in un-blended and edited pictures.
-    for r, scale in zip(levels, options.flows or [1.0] * len(levels), strict=True):
+    for r, scale in zip(levels, options.flows, strict=True) if options.flows else ():
         trained[f"levels.{r}.out.weight"][:2] *= scale
         trained[f"levels.{r}.out.bias"][:2] *= scale
     source = f"{options.share:g} of {options.trained.name}, the rest of {options.start.name}"

@@ -1,7 +1,10 @@
-"""Real faces for training: packs of FFHQ-type crops, kept as uint8 on the device.
+"""Real pictures for training: packs of FFHQ-type crops or of cars, kept as uint8 on the device.
 
 A pack is a tar or a folder. Members are opened by content, because names lie about their format. The last
-faces of each pack are never trained on; they validate.
+pictures of each pack are never trained on; they validate.
+
+Pictures of a domain with bars are letterboxed into squares: their bars are black, and what is asked of masks
+and figures is asked `within` the picture's rows.
 
 Shapes: N batch, H W pixels.
 """
@@ -17,23 +20,29 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+import torch.nn.functional as F
+from PIL import Image, ImageOps
 from torch import Tensor
 
+from samm.domains import FACES, Domain
 from samm.errors import OptionError
 from samm.training.dice import Dice
 
-__all__ = ["FacePool", "read_pack", "to_pm1"]
+__all__ = ["FacePool", "read_pack", "to_pm1", "with_bars", "within"]
 
 SIZE = 256
 # A pack of n faces is drawn with probability ∝ √n: large packs lead, and small, sharp ones are seen often.
 SHARE_EXPONENT = 0.5
 
 
-def read_pack(path: Path, size: int = SIZE) -> Tensor:
-    """Decode a tar or folder of pictures, in their stored order, to uint8 (N, 3, size, size) on the CPU."""
+def read_pack(path: Path, size: int = SIZE, domain: Domain = FACES) -> Tensor:
+    """Decode a tar or folder of pictures, in their stored order, to uint8 (N, 3, size, size) on the CPU.
+
+    What is longer than the domain's pictures in one direction loses as much at both ends.
+    """
     with ProcessPoolExecutor() as pool:  # WebP decoding holds the interpreter's lock: threads would not help
-        pictures = list(pool.map(partial(_decode, size=size), _blobs(path), chunksize=64))
+        decode = partial(_decode, size=size, domain=domain)
+        pictures = list(pool.map(decode, _blobs(path), chunksize=64))
     if not pictures:
         raise OptionError(f"{path} holds no pictures; give --data a tar or folder that does.")
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
@@ -49,9 +58,25 @@ def _blobs(path: Path) -> Iterable[bytes]:
                 yield tar.extractfile(member).read()
 
 
-def _decode(blob: bytes, size: int) -> np.ndarray:
+def _decode(blob: bytes, size: int, domain: Domain) -> np.ndarray:
+    square = np.zeros((size, size, 3), np.uint8)
+    rows = domain.rows(size)
     with Image.open(io.BytesIO(blob)) as picture:
-        return np.asarray(picture.convert("RGB").resize((size, size), Image.Resampling.BICUBIC))
+        square[rows] = ImageOps.fit(
+            picture.convert("RGB"), (size, rows.stop - rows.start), Image.Resampling.BICUBIC
+        )
+    return square
+
+
+def within(x: Tensor, domain: Domain) -> Tensor:
+    """Cut pictures or masks (N, C, H, H) down to the rows that hold the picture, (N, C, h, H)."""
+    return x[:, :, domain.rows(x.shape[2])]
+
+
+def with_bars(image_pm1: Tensor, domain: Domain) -> Tensor:
+    """Paint the domain's bars black in pictures (N, 3, H, H); what lay under them gets no gradient."""
+    bar = domain.rows(image_pm1.shape[2]).start
+    return F.pad(within(image_pm1, domain), (0, 0, bar, bar), value=-1.0) if bar else image_pm1
 
 
 class FacePool:

@@ -1,4 +1,4 @@
-"""The networks of a training run: frozen generator and loss networks, and the two that learn.
+"""The networks of a training run: a preset's stack, frozen but for what learns, and the loss networks.
 
 Shapes: N batch, L style rows, r level resolution, S = 256 picture edge.
 """
@@ -14,16 +14,19 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from samm.alignment import SAMM, Alignment, Levels, aligner
+from samm.alignment import Alignment, Levels, aligner
 from samm.checkpoints import WeightFile, load_weights
-from samm.encoders.residual import ResidualEncoder
+from samm.domains import FACES, Domain
+from samm.encoders.e4e import E4E
+from samm.encoders.iterative import Iterative
 from samm.generators.mobile import MobileStyleGAN
+from samm.generators.stylegan2 import StyleGAN2
 from samm.identity import FaceDescriptor
-from samm.models import DESCRIPTOR, PRESETS, ST_LPIPS, load
+from samm.models import DESCRIPTOR, PRESETS, ST_LPIPS, ModelSpec, load
 from samm.ops import area_resize
 from samm.perceptual import STLPIPS
 
-__all__ = ["Networks", "Painter", "load_networks"]
+__all__ = ["Networks", "Painter", "lower_precision", "load_networks"]
 
 SIZE = 256
 VGG_FILE = WeightFile(
@@ -38,14 +41,17 @@ VGG_FILE = WeightFile(
 class Networks:
     """All networks on one device, frozen until a trainer wakes its own."""
 
-    generator: MobileStyleGAN
-    encoder: ResidualEncoder
-    samm: SAMM
+    generator: MobileStyleGAN | StyleGAN2
+    encoder: Iterative | E4E
+    samm: Levels
     alex: nn.Module  # ST-LPIPS; as is vgg
     vgg: nn.Module | None  # where a loss needs it
-    descriptor: nn.Module
+    descriptor: nn.Module | None  # for faces
     device: torch.device
     w_std: Tensor  # (512,), deviation of W
+    domain: Domain
+    samm_file: str  # name of SAMM's weights file
+    samm_is_new: bool  # there was no such file to start from
 
     def autocast(self) -> AbstractContextManager[None]:
         """Run networks in bfloat16 on a GPU; a CPU keeps float32."""
@@ -53,18 +59,13 @@ class Networks:
 
 
 class Painter:
-    """The generator at training size, in bfloat16 on a GPU; passes with gradient are compiled on request.
-
-    Weights and noise are cast once: under autocast alone the float32 noise would lift every feature to
-    float32. Scalar gains stay as they are: their rounding errors would multiply from layer to layer.
-    """
+    """The generator at training size, in bfloat16 on a GPU; passes with gradient are compiled on request."""
 
     def __init__(self, networks: Networks, compiler: Callable[[Callable], Callable]):
         self._networks = networks
         self._generator = deepcopy(networks.generator)
         if networks.device.type == "cuda":
-            for value in [*self._generator.parameters(), *self._generator.buffers()]:
-                value.data = value.data.bfloat16() if value.ndim else value.data
+            lower_precision(self._generator)
         self._draw, self._draw_aligned = compiler(self._synthesize), compiler(self._synthesize_aligned)
 
     def draw(self, w_plus: Tensor) -> Tensor:
@@ -93,43 +94,72 @@ class Painter:
         return picture, alignment.flows, alignment.masks
 
 
+def lower_precision(generator: nn.Module) -> None:
+    """Cast weights and noise to bfloat16, for drawing under autocast.
+
+    Under autocast alone the float32 noise, or its strength (1,), would lift every feature to float32. Gains
+    without a dimension lift nothing and stay: their rounding errors would multiply from layer to layer.
+    """
+    for value in [*generator.parameters(), *generator.buffers()]:
+        value.data = value.data.bfloat16() if value.ndim else value.data
+
+
 def load_networks(
     weights: Path | None,
     device: torch.device | str,
-    tiny: bool = False,
+    stack: str = "mobile",
     vgg: bool = True,
     fresh: str | None = None,
 ) -> Networks:
-    """Read all networks, or make the tiny ones with random weights.
+    """Read all networks, or make those of a tiny stack, with random weights and stand-ins for the losses.
 
     Args:
         weights: a folder that is looked into before $SAMM_WEIGHTS and `samm/weights`.
         device: where they go.
-        tiny: small random networks that need no file.
+        stack: the preset of `samm.models` whose generator, encoder and SAMM they are.
         vgg: ST-LPIPS (vgg) is needed; its file does not come with the repository.
-        fresh: "encoder" or "samm" starts at random instead of from its file.
+        fresh: "encoder" or "samm" starts at random instead of from its file, as does a SAMM whose file is
+            not there yet.
 
     Raises:
         WeightsError: a weights file is missing, damaged or belongs to another network.
     """
-    device = torch.device(device)
-    parts = _tiny_networks() if tiny else _read_networks([weights] if weights else [], vgg, fresh)
+    device, spec = torch.device(device), PRESETS[stack]
+    folders = [weights] if weights else []
+    # A tiny stack has no files; what is trained of it gets a name all the same.
+    unnamed = WeightFile(f"samm_{stack.replace('-', '_')}.safetensors", "", "", "")
+    samm_file = spec.weights.get("samm", unnamed)
+    samm_is_new = samm_file.optional and samm_file.find(*folders) is None
+    if spec.weights:
+        parts = _read_networks(spec, folders, vgg, "samm" if samm_is_new else fresh)
+    else:
+        parts = _tiny_networks(stack)
     parts = {name: part and part.to(device).eval().requires_grad_(False) for name, part in parts.items()}
     generator = parts["generator"]
     with torch.no_grad():
         parts["encoder"].prepare(generator)
         noise = torch.Generator(device).manual_seed(0)
         w = generator.mapping(torch.randn(16384, len(generator.w_mean), generator=noise, device=device))
-    return Networks(**parts, device=device, w_std=w.std(0))
+    return Networks(
+        **parts,
+        device=device,
+        w_std=w.std(0),
+        domain=spec.domain,
+        samm_file=samm_file.name,
+        samm_is_new=samm_is_new,
+    )
 
 
-def _read_networks(folders: list[Path], vgg: bool, fresh: str | None) -> dict[str, nn.Module | None]:
-    spec = PRESETS["mobile"]
+def _read_networks(
+    spec: ModelSpec, folders: list[Path], vgg: bool, fresh: str | None
+) -> dict[str, nn.Module | None]:
     makers = {name: (getattr(spec, name), spec.weights[name]) for name in ("generator", "encoder", "samm")}
-    makers |= {"alex": (STLPIPS, ST_LPIPS), "descriptor": (FaceDescriptor, DESCRIPTOR)}
+    makers["alex"] = (STLPIPS, ST_LPIPS)
+    if spec.domain == FACES:
+        makers["descriptor"] = (FaceDescriptor, DESCRIPTOR)
     if vgg:
         makers["vgg"] = (lambda: STLPIPS("vgg"), VGG_FILE)
-    parts: dict[str, nn.Module | None] = {"vgg": None}
+    parts: dict[str, nn.Module | None] = {"vgg": None, "descriptor": None}
     with torch.random.fork_rng(devices=[]):  # constructors draw from the global generator
         torch.manual_seed(0)
         for name, (make, file) in makers.items():
@@ -139,14 +169,16 @@ def _read_networks(folders: list[Path], vgg: bool, fresh: str | None) -> dict[st
     return parts
 
 
-def _tiny_networks() -> dict[str, nn.Module | None]:
-    model = load("tiny", "cpu")
-    with torch.no_grad():
-        # A random head would throw codes far outside W, where the random generator explodes.
-        model.encoder.head.out.weight.mul_(0.1)
-        model.generator.to_img.mul_(30)  # else all its pictures are the same gray
+def _tiny_networks(stack: str) -> dict[str, nn.Module | None]:
+    model = load(stack, "cpu")
+    if isinstance(model.generator, MobileStyleGAN):
+        with torch.no_grad():
+            # A random head would throw codes far outside W, where the random generator explodes.
+            model.encoder.head.out.weight.mul_(0.1)
+            model.generator.to_img.mul_(30)  # else all its pictures are the same gray
     parts = {"generator": model.generator, "encoder": model.encoder, "samm": model.samm}
-    return parts | {"alex": _PixelDistance(), "vgg": _PixelDistance(), "descriptor": _PixelDescriptor()}
+    descriptor = _PixelDescriptor() if model.domain == FACES else None
+    return parts | {"alex": _PixelDistance(), "vgg": _PixelDistance(), "descriptor": descriptor}
 
 
 class _PixelDistance(nn.Module):

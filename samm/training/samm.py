@@ -3,18 +3,19 @@
 In our recipe a third of a batch are synthetic rows, the rest real photos; both get pasted occluders, whose
 place is known. The loss judges two pictures: x̂ after blending (equation 4) against the photo as given, and
 x̂_in before blending against the clean one. No mask or flow of a real object is ever shown: reconstruction and
-the budget on mask area decide. The paper's recipe, preset "paper", has real photos only and no occluders,
-judges x̂ alone, adds L_adv, and unlocks level after level, coarse to fine.
+the budget on mask area decide. The paper's recipe, presets "paper" and "cars", and "paper-compact" for our
+compact network, has real photos only and no occluders, judges x̂ alone, adds L_adv, and unlocks level after
+level, coarse to fine.
 
-Codes at run time come straight from the encoder or are refined. So that better codes give smaller
-masks, the code of a synthetic row moves toward its truth by t ~ U(0, 1), and its features look at the render
-of just that code.
+Any stack of `samm.models` can be trained; which codes it trains on is said in `codes`. Where pictures have
+black bars, as those of cars do, x̂_in gets them too and masks are judged without them.
 
 Shapes: N batch, L style rows, r level resolution, S = 256 picture edge.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -23,13 +24,17 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from samm.alignment import FLOW_LIMIT, SAMM, Alignment, Levels, aligner
+from samm.alignment import FLOW_LIMIT, Alignment, Levels, aligner
+from samm.alignment_paper import PaperLevel
 from samm.blending import blend
+from samm.domains import FACES
 from samm.encoders import Code
+from samm.errors import OptionError
 from samm.gathering import gather
 from samm.training import losses, parallel, synthetic
 from samm.training.adversary import Adversary, PictureDiscriminator
-from samm.training.data import FacePool
+from samm.training.codes import draw_codes
+from samm.training.data import FacePool, with_bars, within
 from samm.training.dice import Dice
 from samm.training.loop import LoopConfig
 from samm.training.networks import Networks, Painter
@@ -38,6 +43,8 @@ from samm.training.stopwatch import Stopwatch
 from samm.training.validation import mask_figures, picture_figures
 
 __all__ = ["SAMM_PRESETS", "SAMMConfig", "SAMMTrainer", "SAMMWeights"]
+
+log = logging.getLogger("samm.training")
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,7 @@ class SAMMConfig:
     synthetic: float = 1 / 3  # share of the batch
     phi: tuple[float, ...] = (0.30, 0.30, 0.25, 0.25)  # area budgets, coarsest level first
     phi_gathered: float = 0.25
+    passes: int | None = None  # of an iterative encoder; by default as many as it takes at run time
     iterations: tuple[int, ...] = (1, 2, 2, 2, 3)  # N of Algorithm 1 is drawn from these
     unlock: tuple[float, ...] = ()  # progress, 0…1, at which each level joins, coarsest first; all at once
     align: bool = True  # False holds every flow at zero
@@ -83,12 +91,21 @@ class SAMMConfig:
         """Say whether ST-LPIPS (vgg), which does not come with the repository, takes part."""
         return self.perceptual == "vgg"
 
+    @property
+    def needs_faces(self) -> bool:
+        """Say whether a term is about faces."""
+        return self.weights.identity != 0 or self.weights.face != 0
+
+
+def _without_faces(config: SAMMConfig) -> SAMMConfig:
+    return replace(config, weights=replace(config.weights, identity=0.0, face=0.0))
+
 
 # Weights are those of the authors' code, with ST-LPIPS (vgg) in the place of its distance of VGG-19 features
 # and of their Gram matrices. There, levels join after 0, 2, 6 and 10 thousand steps, and by 100 thousand the
-# learning rate has all but vanished. The rate is ours: the compact network wants a larger one.
+# learning rate has all but vanished.
 _PAPER = SAMMConfig(
-    loop=LoopConfig(learning_rate=5e-4, betas=(0.0, 0.99), weight_decay=0.0),
+    loop=LoopConfig(learning_rate=2e-5, betas=(0.0, 0.99), weight_decay=0.0),
     weights=SAMMWeights(
         mse=1.0,
         perceptual=1.0,
@@ -112,27 +129,32 @@ _PAPER = SAMMConfig(
     ramp_binary=False,
 )
 _MOBILE = SAMMConfig()
+_TINY = SAMMConfig(
+    loop=LoopConfig(learning_rate=5e-3, warm_up_steps=1, ema_decay=0.5, log_every=2),
+    weights=SAMMWeights(adversarial=0.1),
+    batch=3,
+    held_out=2,
+    iterations=(2,),
+    unlock=(0.0, 0.0, 0.5, 0.5),
+    adversary_width=4,
+)
 _LOOSE = replace(_MOBILE.weights, binary=0.3 * _MOBILE.weights.binary)
 
 # The ablations change one thing of "mobile" each.
 SAMM_PRESETS = {
     "mobile": _MOBILE,
     "paper": _PAPER,
+    # The compact network, which starts without flow, wants a larger rate than the paper's.
+    "paper-compact": replace(_PAPER, loop=replace(_PAPER.loop, learning_rate=_MOBILE.loop.learning_rate)),
+    "cars": _without_faces(_PAPER),
     "no-alignment": replace(_MOBILE, align=False),
     "n1": replace(_MOBILE, iterations=(1,)),
     "n2": replace(_MOBILE, iterations=(2,)),
     "n3": replace(_MOBILE, iterations=(3,)),
     # The gathered mask's budget is lifted as well; it would hold the coarsest level down.
     "loose-phi": replace(_MOBILE, weights=_LOOSE, phi=(0.40, 0.30, 0.25, 0.25), phi_gathered=0.40),
-    "tiny": SAMMConfig(
-        loop=LoopConfig(learning_rate=5e-3, warm_up_steps=1, ema_decay=0.5, log_every=2),
-        weights=SAMMWeights(adversarial=0.1),
-        batch=3,
-        held_out=2,
-        iterations=(2,),
-        unlock=(0.0, 0.0, 0.5, 0.5),
-        adversary_width=4,
-    ),
+    "tiny": _TINY,
+    "tiny-cars": _without_faces(_TINY),
 }
 
 
@@ -160,8 +182,6 @@ class _Drawn:
 class SAMMTrainer:
     """Batches, losses and judgment for SAMM; see `samm.training.loop.Trainer`."""
 
-    file_name = "samm_compact.safetensors"
-
     def __init__(
         self,
         networks: Networks,
@@ -170,7 +190,14 @@ class SAMMTrainer:
         compiler: Callable[[Callable], Callable],
         seed: int = 0,
     ):
+        if config.needs_faces and networks.domain != FACES:
+            raise OptionError(
+                f"The recipe weighs what is about faces, and the stack draws {networks.domain.name}s; choose "
+                "another, as --preset cars."
+            )
         self.networks, self.faces, self.config = networks, faces, config
+        self.file_name = networks.samm_file
+        self.passes = config.passes or networks.encoder.default_steps
         self.batch, self.device = config.batch, networks.device
         synthetic_rows = round(config.batch * config.synthetic)
         self.synthetic_rows = parallel.share(synthetic_rows)
@@ -189,6 +216,8 @@ class SAMMTrainer:
 
     def warm_up(self) -> None:
         """Compile by running a step with each number of levels and iterations."""
+        if self.networks.samm_is_new:
+            log.info("there is no %s yet: SAMM starts at random", self.file_name)
         for progress in sorted({0.0, *self.config.unlock}):
             for iterations in sorted(set(self.config.iterations)):
                 total, _ = self._losses(iterations, progress, Stopwatch(self.device))
@@ -209,11 +238,12 @@ class SAMMTrainer:
         with watch.part("data"), torch.no_grad():
             photo, clean, truth, occluder = self._photos()
         with watch.part("encoder"), torch.no_grad():
-            code = self._codes(photo, truth)
+            code = draw_codes(self.networks, self.painter, photo, truth, self.passes, self.dice)
+            features = {r: code.features[r] for r in self.model.resolutions}
         with watch.part("generator"):
-            aligned, alignment = self.painter.draw_aligned(code.w_plus, samm, code.features, iterations)
+            aligned, alignment = self.painter.draw_aligned(code.w_plus, samm, features, iterations)
         with watch.part("losses"):
-            drawn = _Drawn(photo, clean, occluder, aligned, alignment)
+            drawn = _Drawn(photo, clean, occluder, with_bars(aligned, self.networks.domain), alignment)
             # Real rows only: easy synthetic ones in the mean would let real masks grow beyond the budget.
             real = slice(self.synthetic_rows, None)
             makers = self._terms(drawn, progress, charged=real)
@@ -221,14 +251,20 @@ class SAMMTrainer:
             terms = losses.build(makers, self.config.weights)
         if self._adversary is not None:
             self._judged = photo, drawn.blended.detach()
-        return losses.weigh(terms, self.config.weights), terms | {"kept": drawn.keep_photo[real].mean()}
+        kept = within(drawn.keep_photo[real], self.networks.domain).mean()
+        return losses.weigh(terms, self.config.weights), terms | {"kept": kept}
 
     def _terms(self, drawn: _Drawn, progress: float, charged: slice) -> dict[str, Callable[[], Tensor]]:
         """Give the terms of the loss but L_adv; masks of the rows `charged` have an area budget."""
         config, descriptor = self.config, self.networks.descriptor
-        photo, clean, occluder, aligned = drawn.photo, drawn.clean, drawn.occluder, drawn.aligned
-        masks, flows = list(drawn.alignment.masks.values()), list(drawn.alignment.flows.values())
-        every, budgets = [*masks, drawn.keep_photo], (*config.phi[: len(masks)], config.phi_gathered)
+        photo, clean, aligned = drawn.photo, drawn.clean, drawn.aligned
+        flows = list(drawn.alignment.flows.values())
+        # A mask means nothing in the bars, and what it keeps there would count as area.
+        *masks, gathered, occluder = (
+            within(x, self.networks.domain)
+            for x in (*drawn.alignment.masks.values(), drawn.keep_photo, drawn.occluder)
+        )
+        every, budgets = [*masks, gathered], (*config.phi[: len(masks)], config.phi_gathered)
         ramp = 0.25 + 0.75 * progress if config.ramp_binary else 1.0
         return {
             "mse": lambda: losses.weighted_mse(drawn.blended, photo),
@@ -258,36 +294,18 @@ class SAMMTrainer:
     def _photos(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Give photos, the same without occluders, the first rows' known codes, occluder masks."""
         config, dice, generator = self.config, self.dice, self.networks.generator
+        domain = self.networks.domain
         truth = generator.w_mean.new_zeros(0, generator.num_layers, len(generator.w_mean))
         kinds = [(self.faces.draw(self.real_rows, dice), config.occluded_real)]
         if self.synthetic_rows:
             truth = synthetic.sample_w_plus(generator, self.synthetic_rows, dice)
-            kinds.insert(0, (self.painter.draw(truth), config.occluded_synthetic))
+            kinds.insert(0, (with_bars(self.painter.draw(truth), domain), config.occluded_synthetic))
         pasted = [synthetic.paste(clean, occluded, dice) for clean, occluded in kinds]
         photo, occluder = (torch.cat(parts) for parts in zip(*pasted, strict=True))
-        return photo, torch.cat([clean for clean, _ in kinds]), truth, occluder
+        return with_bars(photo, domain), torch.cat([clean for clean, _ in kinds]), truth, occluder
 
-    def _codes(self, photo: Tensor, truth: Tensor) -> Code:
-        """Encode in two passes. Synthetic rows stop between them, somewhere on the way to their truth.
-
-        A quarter of the real rows stops there too, as a refined code does: its features see its own render.
-        """
-        networks, dice, n = self.networks, self.dice, self.synthetic_rows
-        first, _ = self._pass(photo, networks.encoder.mean_render.expand_as(photo))
-        w_plus = networks.generator.w_mean + first
-        toward = dice.uniform(n, 1, 1)
-        w_plus = torch.cat([w_plus[:n].lerp(truth, toward), w_plus[n:]])
-        second, features = self._pass(photo, self.painter.draw(w_plus))
-        goes_on = torch.cat([torch.zeros_like(toward) > 0, dice.chance(0.75, self.real_rows, 1, 1)])
-        return Code(w_plus + second * goes_on, features)
-
-    def _pass(self, photo: Tensor, render: Tensor) -> tuple[Tensor, dict[int, Tensor]]:
-        with self.networks.autocast():
-            offset, features = self.networks.encoder(photo, render)
-        return offset.float(), {r: features[r] for r in self.model.resolutions}
-
-    def validate(self, model: SAMM) -> tuple[list[str], list[Tensor]]:
-        """Judge held-out faces at two encoder steps, as at run time: all levels, float32.
+    def validate(self, model: Levels) -> tuple[list[str], list[Tensor]]:
+        """Judge held-out pictures at the encoder's steps of run time: all levels, float32.
 
         N is 1 and every number of iterations in training; the sheet shows the median one. "loss" is the
         weighted sum of all terms but L_adv, as at the end of training.
@@ -295,7 +313,7 @@ class SAMMTrainer:
         photos, networks = self.faces.held_out, self.networks
         size = photos.shape[-1]
         chunks = photos.split(12)
-        codes = [networks.encoder.encode(chunk, networks.generator, 2) for chunk in chunks]
+        codes = [networks.encoder.encode(chunk, networks.generator, self.passes) for chunk in chunks]
         plain = torch.cat([networks.generator.synthesize(code.w_plus, size=size) for code in codes])
         lines = [f"generator only  {picture_figures(networks, photos, plain)}"]
         sheet = []
@@ -312,16 +330,17 @@ class SAMMTrainer:
             lines += [
                 f"N = {iterations} aligned  {picture_figures(networks, photos, aligned)}  flow {reach}",
                 f"N = {iterations} blended  loss {loss:.4f}  {picture_figures(networks, photos, blended)}  "
-                f"{mask_figures(keep_photo)}",
+                f"{mask_figures(keep_photo, networks.domain)}",
             ]
             if iterations == trained[len(trained) // 2]:
                 pictures = [mask_picture(mask, size) for mask in (keep_photo, *masks)]
                 sheet = [photos, plain, aligned, pictures[0], blended, *pictures[1:]]
         return lines, sheet
 
-    def _align(self, model: SAMM, code: Code, iterations: int, size: int) -> tuple[Tensor, Alignment]:
+    def _align(self, model: Levels, code: Code, iterations: int, size: int) -> tuple[Tensor, Alignment]:
         adapt, alignment = aligner(model, code.features, iterations)
-        return self.networks.generator.synthesize(code.w_plus, adapt, size=size), alignment
+        aligned = self.networks.generator.synthesize(code.w_plus, adapt, size=size)
+        return with_bars(aligned, self.networks.domain), alignment
 
     def _held_out_loss(self, photo: Tensor, aligned: Tensor, alignment: Alignment) -> float:
         drawn = _Drawn(photo, photo, torch.zeros_like(photo[:, :1]), aligned, alignment)
@@ -350,10 +369,13 @@ def _adversary(config: SAMMConfig, device: torch.device, seed: int) -> Adversary
     return Adversary(judge.to(device), learning_rate=2e-4, r1=0.5 * 16, r1_every=16)
 
 
-def _hold_flows_at_zero(samm: SAMM) -> None:
+def _hold_flows_at_zero(samm: Levels) -> None:
     """Keep the two flow channels of every head at zero, so that the weights file alone says "no flow"."""
     for level in samm.levels.values():
-        for parameter in (level.out.weight, level.out.bias):
+        # What has the last word on the three outputs; in the paper's SAMM the sum of two normalized maps.
+        paper = isinstance(level, PaperLevel)
+        heads = (level.b.residual[-1], level.b.shortcut[-1]) if paper else (level.out,)
+        for parameter in (p for head in heads for p in (head.weight, head.bias)):
             with torch.no_grad():
                 parameter[:2] = 0
             parameter.register_hook(

@@ -1,4 +1,7 @@
-"""Figures on held-out faces: PSNR, ST-LPIPS (alex), identity cosine, and what concerns codes and masks.
+"""Figures on held-out pictures: PSNR, ST-LPIPS (alex), identity cosine, and what concerns codes and masks.
+
+All are taken within the rows that hold the picture: black bars would be decibels for nothing. What is about
+faces is left out where there are none.
 
 Shapes: N batch, L style rows, H W pixels. Pictures are (N, 3, H, W) in -1…1.
 """
@@ -11,6 +14,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from samm.domains import FACES, Domain
+from samm.training.data import within
 from samm.training.losses import face_window, row_spread
 from samm.training.networks import Networks
 
@@ -28,13 +33,16 @@ def in_chunks(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
 
 def picture_figures(networks: Networks, photos: Tensor, pictures: Tensor) -> str:
     """Compare pictures with photos. The PSNR comes from the squared error pooled over the set."""
-    pictures = pictures.clamp(-1, 1)
+    photos, pictures = (within(x, networks.domain) for x in (photos, pictures.clamp(-1, 1)))
     psnr = 10 * math.log10(4 / float((pictures - photos).square().mean()))
     distance = in_chunks(networks.alex, pictures, photos).mean()
+    figures = f"PSNR {psnr:.2f}  ST-LPIPS {distance:.4f}"
+    if networks.descriptor is None:
+        return figures
     cosine = in_chunks(
         lambda a, b: (networks.descriptor(a) * networks.descriptor(b)).sum(1), pictures, photos
     ).mean()
-    return f"PSNR {psnr:.2f}  ST-LPIPS {distance:.4f}  identity {cosine:.4f}"
+    return f"{figures}  identity {cosine:.4f}"
 
 
 def code_figures(networks: Networks, photos: Tensor, renders: Tensor, w_plus: Tensor) -> str:
@@ -46,9 +54,13 @@ def code_figures(networks: Networks, photos: Tensor, renders: Tensor, w_plus: Te
     )
 
 
-def mask_figures(keep_photo: Tensor) -> str:
+def mask_figures(keep_photo: Tensor, domain: Domain) -> str:
     """Tell of gathered masks (N, 1, H, W): area, area in the face, share of pixels neither 0 nor 1."""
-    face = face_window(keep_photo.shape[-1], keep_photo.device)
-    inside = (keep_photo * face).sum() / (face.sum() * len(keep_photo))
+    keep_photo = within(keep_photo, domain)
+    area = f"area {float(keep_photo.mean()):.3f}"
+    if domain == FACES:
+        face = face_window(keep_photo.shape[-1], keep_photo.device)
+        inside = (keep_photo * face).sum() / (face.sum() * len(keep_photo))
+        area += f"  in the face {float(inside):.3f}"
     soft = ((keep_photo > 0.1) & (keep_photo < 0.9)).float().mean()
-    return f"area {float(keep_photo.mean()):.3f}  in the face {float(inside):.3f}  soft {float(soft):.3f}"
+    return f"{area}  soft {float(soft):.3f}"
