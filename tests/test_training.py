@@ -279,18 +279,30 @@ def test_wrong_options_are_named_in_a_sentence(pack, tmp_path):
 # Whole runs -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("network", "steps"), [("encoder", 16), ("samm", 10)])
-def test_a_tiny_run_from_nothing_lowers_its_held_out_loss(network, steps, faces, tmp_path):
-    """The same for two minutes: `--minutes 2` in the place of `--steps`."""
-    main([network, "--preset", "tiny", "--data", str(faces), "--steps", str(steps), "--out", str(tmp_path)])
+SHORT, LONG = ("--steps", "16"), ("--minutes", "2")
+
+
+@pytest.mark.parametrize(
+    ("network", "budget"),
+    [
+        ("encoder", SHORT),
+        ("samm", SHORT),
+        pytest.param("encoder", LONG, marks=pytest.mark.slow),
+        pytest.param("samm", LONG, marks=pytest.mark.slow),
+    ],
+)
+def test_a_tiny_run_from_nothing_lowers_its_held_out_loss(network, budget, faces, tmp_path):
+    main([network, "--preset", "tiny", "--data", str(faces), *budget, "--out", str(tmp_path)])
     log = (tmp_path / "log.txt").read_text()
     judged = [float(loss) for loss in re.findall(r"held out.* loss (\S+)", log)]
-    assert judged[-1] < 0.97 * judged[0]
+    print(f"{network} {' '.join(budget)}: held-out loss {judged[0]:.4f} -> {judged[-1]:.4f}")
+    assert judged[-1] < (0.97 if budget == SHORT else 0.85) * judged[0]
     assert "images/s" in log
-    weights = load_file(next(tmp_path.glob("*.safetensors")))
+    (file,) = tmp_path.glob("*.safetensors")
+    weights = load_file(file)
     getattr(load_networks(None, "cpu", "tiny"), network).load_state_dict(weights)
     assert {value.dtype for value in weights.values()} == {torch.float16}
-    with Image.open(tmp_path / f"sheet_{steps:06d}.png") as sheet:
+    with Image.open(sorted(tmp_path.glob("sheet_*.png"))[-1]) as sheet:
         assert sheet.width % 128 == 0
 
 

@@ -17,7 +17,7 @@ from samm.errors import OptionError
 from samm.models import PRESETS
 from samm.training import losses, synthetic
 from samm.training.__main__ import main
-from samm.training.codes import draw_codes
+from samm.training.codes import Coder
 from samm.training.data import FacePool, read_pack, with_bars, within
 from samm.training.dice import Dice
 from samm.training.loop import Outcome, _Run
@@ -183,7 +183,7 @@ def test_codes_of_real_rows_are_the_encoders_and_synthetic_ones_near_their_truth
     painter = Painter(networks, lambda function: function)
     photo = torch.rand(3, 3, 256, 256, generator=torch.Generator().manual_seed(1)) * 2 - 1
     truth = torch.full((1, 14, 512), 5.0)
-    code = draw_codes(networks, painter, photo, truth, 2, Dice(0, "cpu"))
+    code = Coder(networks, painter, 2, Dice(0, "cpu"), lambda f: f).encode(photo, truth)
     plain = networks.encoder.encode(photo, networks.generator, 2)
     torch.testing.assert_close(code.w_plus[1:], plain.w_plus[1:])
     for r in (32, 64, 128, 256):
@@ -199,7 +199,7 @@ def test_some_real_rows_stop_before_the_last_pass(monkeypatch):
     monkeypatch.setattr("samm.training.codes.GOES_ON", 0.0)
     painter = Painter(networks, lambda function: function)
     photo, truth = torch.zeros(2, 3, 256, 256), torch.zeros(0, 14, 512)
-    code = draw_codes(networks, painter, photo, truth, 3, Dice(0, "cpu"))
+    code = Coder(networks, painter, 3, Dice(0, "cpu"), lambda f: f).encode(photo, truth)
     torch.testing.assert_close(code.w_plus, networks.encoder.encode(photo, networks.generator, 2).w_plus)
 
 

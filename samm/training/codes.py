@@ -9,6 +9,8 @@ Shapes: N batch with n synthetic rows first, L style rows, S = 256 picture edge.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -17,54 +19,63 @@ from samm.encoders.iterative import Iterative
 from samm.training.dice import Dice
 from samm.training.networks import Networks, Painter
 
-__all__ = ["draw_codes"]
+__all__ = ["Coder"]
 
 GOES_ON = 0.75  # share of the real rows that take the last pass of an iterative encoder
 
 
-def draw_codes(
-    networks: Networks, painter: Painter, photo: Tensor, truth: Tensor, passes: int, dice: Dice
-) -> Code:
-    """Encode a batch as at run time, and let its synthetic rows come nearer to their truth.
+class Coder:
+    """Encodes batches as at run time, and lets their synthetic rows come nearer to their truth.
 
     Args:
         networks: with the encoder, frozen.
         painter: draws what an iterative encoder looks at.
-        photo: (N, 3, S, S) in -1…1.
-        truth: (n, L, 512), the known codes of the first rows.
         passes: of an iterative encoder.
         dice: decides how near.
+        compiler: of a pass.
     """
-    if isinstance(networks.encoder, Iterative):
-        return _in_passes(networks, painter, photo, truth, passes, dice)
-    with networks.autocast():
-        code = networks.encoder.encode(photo, networks.generator, 1)
-    return Code(_nearer(code.w_plus.float(), truth, dice), code.features)
 
+    def __init__(
+        self,
+        networks: Networks,
+        painter: Painter,
+        passes: int,
+        dice: Dice,
+        compiler: Callable[[Callable], Callable],
+    ):
+        self._networks, self._painter, self._passes, self._dice = networks, painter, passes, dice
+        self._look = compiler(self._pass)
 
-def _in_passes(
-    networks: Networks, painter: Painter, photo: Tensor, truth: Tensor, passes: int, dice: Dice
-) -> Code:
-    """Encode in passes. Synthetic rows stop before the last one, somewhere on the way to their truth.
+    def encode(self, photo: Tensor, truth: Tensor) -> Code:
+        """Encode photo (N, 3, S, S) in -1…1, of whose first rows the codes, truth (n, L, 512), are known."""
+        if isinstance(self._networks.encoder, Iterative):
+            return self._in_passes(photo, truth)
+        w_plus, features = self._look(photo)
+        return Code(self._nearer(w_plus, truth), features)
 
-    A share of the real rows stops there too, as a refined code does: its features see its own render.
-    """
-    encoder, n = networks.encoder, len(truth)
-    w_plus = encoder.start(networks.generator).expand(len(photo), -1, -1)
-    for step in range(passes - 1):
-        render = painter.draw(w_plus) if step else encoder.mean_render.expand_as(photo)
-        with networks.autocast():
-            offset, _ = encoder(photo, render)
-        w_plus = w_plus + offset.float()
-    w_plus = _nearer(w_plus, truth, dice)
-    with networks.autocast():
-        offset, features = encoder(photo, painter.draw(w_plus))
-    goes_on = torch.zeros(len(photo), 1, 1, dtype=torch.bool, device=photo.device)
-    goes_on[n:] = dice.chance(GOES_ON, len(photo) - n, 1, 1)
-    return Code(w_plus + offset.float() * goes_on, features)
+    def _in_passes(self, photo: Tensor, truth: Tensor) -> Code:
+        """Encode in passes. Synthetic rows stop before the last one, somewhere on the way to their truth.
 
+        A share of the real rows stops there too, as a refined code does: its features see its own render.
+        """
+        encoder, n = self._networks.encoder, len(truth)
+        w_plus = encoder.start(self._networks.generator).expand(len(photo), -1, -1)
+        for step in range(self._passes - 1):
+            render = self._painter.draw(w_plus) if step else encoder.mean_render.expand_as(photo)
+            w_plus = w_plus + self._look(photo, render)[0]
+        w_plus = self._nearer(w_plus, truth)
+        offset, features = self._look(photo, self._painter.draw(w_plus))
+        goes_on = torch.zeros(len(photo), 1, 1, dtype=torch.bool, device=photo.device)
+        goes_on[n:] = self._dice.chance(GOES_ON, len(photo) - n, 1, 1)
+        return Code(w_plus + offset * goes_on, features)
 
-def _nearer(w_plus: Tensor, truth: Tensor, dice: Dice) -> Tensor:
-    """Move the first rows of w_plus (N, L, 512) toward their truth (n, L, 512), each by t ~ U(0, 1)."""
-    n = len(truth)
-    return torch.cat([w_plus[:n].lerp(truth, dice.uniform(n, 1, 1)), w_plus[n:]])
+    def _pass(self, *pictures: Tensor) -> tuple[Tensor, dict[int, Tensor]]:
+        """Give what one pass of the encoder gives: w_plus, or its offset, in float32, and the features."""
+        with self._networks.autocast():
+            w_plus, features = self._networks.encoder(*pictures)
+        return w_plus.float(), features
+
+    def _nearer(self, w_plus: Tensor, truth: Tensor) -> Tensor:
+        """Move the first rows of w_plus (N, L, 512) toward their truth (n, L, 512), each by t ~ U(0, 1)."""
+        n = len(truth)
+        return torch.cat([w_plus[:n].lerp(truth, self._dice.uniform(n, 1, 1)), w_plus[n:]])

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from samm.encoders.residual import ResidualEncoder
 from samm.training import losses, parallel, synthetic
@@ -25,7 +25,7 @@ from samm.training.adversary import Adversary, LatentDiscriminator
 from samm.training.data import FacePool
 from samm.training.dice import Dice
 from samm.training.loop import LoopConfig
-from samm.training.networks import Networks, Painter
+from samm.training.networks import Networks, Painter, Perception
 from samm.training.stopwatch import Stopwatch
 from samm.training.targets import Targets
 from samm.training.validation import code_figures, in_chunks
@@ -33,6 +33,7 @@ from samm.training.validation import code_figures, in_chunks
 __all__ = ["ENCODER_PRESETS", "EncoderConfig", "EncoderTrainer", "EncoderWeights"]
 
 CODES_JUDGED = 256  # samples of W that the latent discriminator sees in a step
+ALL = slice(None)  # rows
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class EncoderWeights:
     """Weights of the terms of the loss; a term of weight 0 is not computed."""
 
     mse: float = 3.0  # with more weight on the face; at 1.5 likeness grows at the cost of PSNR
-    alex: float = 0.7  # ST-LPIPS of the whole picture
+    alex: float = 0.7  # ST-LPIPS of the whole picture, of the other rows
     vgg: float = 0.7  # ST-LPIPS of the face crop, every other row
     identity: float = 6.0
     code: float = 0.5  # rows whose code is known
@@ -121,9 +122,12 @@ class EncoderTrainer:
         self.dice = Dice(seed, self.device)
         self.painter = Painter(networks, compiler)
         self.model = networks.encoder.train().requires_grad_(True)
+        self._perceptual = Perception(networks, compiler)
+        self._step = compiler(self._offset)
         self._face_weight = _face_weight(self.device)
         self._adversary = _adversary(networks, seed) if config.weights.latent else None
-        with torch.no_grad():
+        # Not compiled yet: that is what the warm-up is for, and it is timed.
+        with torch.no_grad(), torch.compiler.set_stance("force_eager"):
             self._rows = Rows.stack(
                 *(self._fresh_synthetic(self._quarter) for _ in range(2)),
                 *(self._fresh_real(self._quarter) for _ in range(2)),
@@ -142,16 +146,15 @@ class EncoderTrainer:
         with watch.part("data"), torch.no_grad():
             rows = self._next_rows()
         with watch.part("encoder"):
-            with networks.autocast():
-                offset, _ = self.model(rows.photo, rows.render)
-            w_plus = rows.w_plus + offset.float()
+            w_plus = rows.w_plus + self._step(rows.photo, rows.render)
         with watch.part("generator"):
             render = self.painter.draw(w_plus)
         with watch.part("losses"):
             known = slice(0, real.start)
             terms = losses.build(
                 {
-                    **self._picture_terms(render, rows.target),
+                    # Each row is seen by one of the two: they are the dearest part of a step after drawing.
+                    **self._picture_terms(render, rows.target, slice(0, None, 2), slice(1, None, 2)),
                     "code": lambda: losses.code_loss(w_plus[known], rows.truth[known], networks.w_std),
                     "spread": lambda: losses.row_spread(w_plus[real]),
                     "latent": lambda: self._adversary.fooled_by(w_plus[real].flatten(0, 1)),
@@ -161,20 +164,23 @@ class EncoderTrainer:
         self._rows = Rows(rows.photo, rows.target, rows.truth, w_plus.detach(), render.detach(), rows.age + 1)
         return losses.weigh(terms, config.weights), terms
 
-    def _picture_terms(self, render: Tensor, target: Tensor) -> dict[str, Callable[[], Tensor]]:
+    def _picture_terms(
+        self, render: Tensor, target: Tensor, for_vgg: slice = ALL, for_alex: slice = ALL
+    ) -> dict[str, Callable[[], Tensor]]:
+        """Give the terms that compare pictures; the slices are the rows that each ST-LPIPS looks at."""
         networks = self.networks
         return {
             "mse": lambda: losses.weighted_mse(render, target, self._face_weight),
             "identity": lambda: losses.identity_distance(networks.descriptor, render, target),
-            "alex": lambda: self._perceptual(networks.alex, render, target),
+            "alex": lambda: self._perceptual(networks.alex, render[for_alex], target[for_alex]),
             "vgg": lambda: self._perceptual(
-                networks.vgg, losses.face_crop(render[::2]), losses.face_crop(target[::2])
+                networks.vgg, losses.face_crop(render[for_vgg]), losses.face_crop(target[for_vgg])
             ),
         }
 
-    def _perceptual(self, network: nn.Module, image: Tensor, target: Tensor) -> Tensor:
+    def _offset(self, photo: Tensor, render: Tensor) -> Tensor:
         with self.networks.autocast():
-            return losses.perceptual_distance(network, image, target)
+            return self.model(photo, render)[0].float()
 
     def after_step(self, watch: Stopwatch) -> None:
         """Teach the latent discriminator with the codes of this step's real rows."""

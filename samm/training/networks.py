@@ -25,8 +25,9 @@ from samm.identity import FaceDescriptor
 from samm.models import DESCRIPTOR, PRESETS, ST_LPIPS, ModelSpec, load
 from samm.ops import area_resize
 from samm.perceptual import STLPIPS
+from samm.training.losses import perceptual_distance
 
-__all__ = ["Networks", "Painter", "lower_precision", "load_networks"]
+__all__ = ["Networks", "Painter", "Perception", "load_networks", "lower_precision"]
 
 SIZE = 256
 VGG_FILE = WeightFile(
@@ -59,7 +60,7 @@ class Networks:
 
 
 class Painter:
-    """The generator at training size, in bfloat16 on a GPU; passes with gradient are compiled on request."""
+    """The generator at training size, in bfloat16 on a GPU; compiled on request."""
 
     def __init__(self, networks: Networks, compiler: Callable[[Callable], Callable]):
         self._networks = networks
@@ -70,9 +71,7 @@ class Painter:
 
     def draw(self, w_plus: Tensor) -> Tensor:
         """Draw w_plus (N, L, 512) as (N, 3, S, S) float32."""
-        # Without gradient the drawing is cheap, and every graph takes half a minute to compile.
-        draw = self._draw if torch.is_grad_enabled() else self._synthesize
-        return draw(w_plus).float()
+        return self._draw(w_plus).float()
 
     def draw_aligned(
         self, w_plus: Tensor, samm: Levels, features: Mapping[int, Tensor], iterations: int
@@ -92,6 +91,23 @@ class Painter:
             adapt, alignment = aligner(samm, features, iterations)
             picture = self._generator.synthesize(w_plus, adapt, size=SIZE)
         return picture, alignment.flows, alignment.masks
+
+
+class Perception:
+    """ST-LPIPS under autocast; compiled on request."""
+
+    def __init__(self, networks: Networks, compiler: Callable[[Callable], Callable]):
+        self._networks = networks
+        self._compiled = compiler(self._distance)
+
+    def __call__(self, network: nn.Module, image: Tensor, target: Tensor) -> Tensor:
+        """Give the mean distance of pictures (N, 3, H, W), the networks' `alex` or `vgg` judging."""
+        # Without gradient it validates, in batches of other sizes, for which compiling again would not pay.
+        return (self._compiled if torch.is_grad_enabled() else self._distance)(network, image, target)
+
+    def _distance(self, network: nn.Module, image: Tensor, target: Tensor) -> Tensor:
+        with self._networks.autocast():
+            return perceptual_distance(network, image, target)
 
 
 def lower_precision(generator: nn.Module) -> None:
@@ -135,6 +151,9 @@ def load_networks(
     else:
         parts = _tiny_networks(stack)
     parts = {name: part and part.to(device).eval().requires_grad_(False) for name, part in parts.items()}
+    for name in ("encoder", "alex", "vgg"):  # the layout in which their convolutions are fastest
+        if parts[name]:
+            parts[name].to(memory_format=torch.channels_last)
     generator = parts["generator"]
     with torch.no_grad():
         parts["encoder"].prepare(generator)

@@ -33,11 +33,11 @@ from samm.errors import OptionError
 from samm.gathering import gather
 from samm.training import losses, parallel, synthetic
 from samm.training.adversary import Adversary, PictureDiscriminator
-from samm.training.codes import draw_codes
+from samm.training.codes import Coder
 from samm.training.data import FacePool, with_bars, within
 from samm.training.dice import Dice
 from samm.training.loop import LoopConfig
-from samm.training.networks import Networks, Painter
+from samm.training.networks import Networks, Painter, Perception
 from samm.training.sheets import mask_picture
 from samm.training.stopwatch import Stopwatch
 from samm.training.validation import mask_figures, picture_figures
@@ -204,6 +204,8 @@ class SAMMTrainer:
         self.real_rows = parallel.share(config.batch - synthetic_rows)
         self.dice = Dice(seed, self.device)
         self.painter = Painter(networks, compiler)
+        self._coder = Coder(networks, self.painter, self.passes, self.dice, compiler)
+        self._perception = Perception(networks, compiler)
         self.model = networks.samm.train().requires_grad_(True)
         if not config.align:
             _hold_flows_at_zero(self.model)
@@ -238,7 +240,7 @@ class SAMMTrainer:
         with watch.part("data"), torch.no_grad():
             photo, clean, truth, occluder = self._photos()
         with watch.part("encoder"), torch.no_grad():
-            code = draw_codes(self.networks, self.painter, photo, truth, self.passes, self.dice)
+            code = self._coder.encode(photo, truth)
             features = {r: code.features[r] for r in self.model.resolutions}
         with watch.part("generator"):
             aligned, alignment = self.painter.draw_aligned(code.w_plus, samm, features, iterations)
@@ -288,8 +290,7 @@ class SAMMTrainer:
 
     def _perceptual(self, image: Tensor, target: Tensor) -> Tensor:
         network = {"alex": self.networks.alex, "vgg": self.networks.vgg}[self.config.perceptual]
-        with self.networks.autocast():
-            return losses.perceptual_distance(network, image, target)
+        return self._perception(network, image, target)
 
     def _photos(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Give photos, the same without occluders, the first rows' known codes, occluder masks."""
