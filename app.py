@@ -324,10 +324,12 @@ def controls_column() -> None:
         gr.Button("Invert this face", variant="primary", elem_id="invert", interactive=False)
         gr.Button("Stop", elem_id="stop", visible=False)
     gr.Radio(
-        ["Fast", "Faithful"],
+        list(handlers.LIKENESS),
         value="Faithful" if gpu.ON_GPU else "Fast",
         label="Likeness",
-        info="Faithful shows the fast result first, then refines it on your photo.",
+        info="Faithful shows the fast result first, then refines it on your photo, which takes "
+        f"{'seconds' if gpu.ON_GPU else 'minutes'}; tuned also bends the generator to it, for the closest "
+        "likeness.",
         elem_id="likeness",
     )
     with gr.Accordion("Adjust the crop", open=False, elem_id="crop"):
@@ -421,7 +423,7 @@ def wire(wiring: Wiring) -> None:
         """Invert after an event that has chosen a crop."""
         outputs = [*result, "mask_edit", *controls.CONTROLS]
         inputs = ("session", "likeness", "view", "overlay")
-        on(event, handlers.on_invert, inputs, outputs, on_gpu=True, show_progress_on=[part["status"]])
+        on(event, handlers.on_invert, inputs, outputs, on_gpu=True, **status_progress)
 
     photo = part["photo"]
     cleared = [*result, "faces", "crop", *crop_sliders, "crop_preview", "invert", "strip", "mask_edit"]

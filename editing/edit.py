@@ -25,7 +25,7 @@ from editing.tools import Tools
 from samm.alignment import Alignment, aligner, replay
 from samm.blending import blend, final_mask
 from samm.gathering import gather
-from samm.inversion import Inversion, redose
+from samm.inversion import Inversion, drawing_model, redose
 from samm.models import Model
 from samm.ops import area_resize
 from samm.photo import to_pm1, to_u8
@@ -119,7 +119,7 @@ def edit_all(
         tools: see `edit`.
         size: edge of the pictures; a small one is quicker. The model's resolution if None.
     """
-    edits = []
+    edits, model = [], drawing_model(model, inversion)
     for start in range(0, len(recipes), _AT_ONCE):
         edits += _draw(inversion, recipes[start : start + _AT_ONCE], model, tools, size or model.resolution)
     return edits

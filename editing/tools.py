@@ -41,7 +41,7 @@ from samm.checkpoints import WeightFile
 from samm.domains import FACES
 from samm.errors import OptionError, WeightsError
 from samm.identity import FaceDescriptor
-from samm.inversion import Inversion, Progress
+from samm.inversion import Inversion, Progress, drawing_model
 from samm.models import PRESETS, Model, load_descriptor
 
 __all__ = ["Tools"]
@@ -199,7 +199,7 @@ class Tools:
 
     def _optimize(self, target: str, inversion: Inversion, tell: Progress) -> Tensor:
         """Search a change of w_plus (1, L, 512) for one face and one phrase."""
-        generator, device = self._model.generator, self._model.device
+        generator, device = drawing_model(self._model, inversion).generator, self._model.device
         with torch.inference_mode(False):
             # Clones made outside of inference mode can enter a gradient.
             start = inversion.w_plus.clone().to(device)
@@ -290,5 +290,6 @@ class _Recent(Generic[_Key, _Value]):
 
 
 def _face_key(inversion: Inversion) -> int:
-    """Tell the code of one face from others."""
-    return hash(inversion.w_plus.numpy().tobytes())
+    """Tell the code of one face, and the generator tuned to it, from others."""
+    tensors = [inversion.w_plus, *inversion.tuned.values()]
+    return hash(tuple(tensor.numpy().tobytes() for tensor in tensors))

@@ -1,7 +1,7 @@
 """Out-of-domain GAN inversion with SAMM: photo → crop → inversion → edit → paste back."""
 
 from samm.errors import OptionError, PhotoError, UserError, WeightsError
-from samm.inversion import Inversion, Options, invert, refine
+from samm.inversion import Inversion, Options, invert, refine, tune
 from samm.models import Model, load, load_descriptor, load_detector
 
 __version__ = "0.1.0"
@@ -19,4 +19,5 @@ __all__ = [
     "load_descriptor",
     "load_detector",
     "refine",
+    "tune",
 ]

@@ -63,6 +63,13 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--refine", type=int, default=0, metavar="STEPS", help="optimization steps on the code"
     )
     parser.add_argument(
+        "--tune",
+        type=int,
+        default=0,
+        metavar="STEPS",
+        help="steps of tuning the generator to the photo, after --refine",
+    )
+    parser.add_argument(
         "--mask-strength",
         type=float,
         default=1.0,
@@ -77,7 +84,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 def options_of(args: argparse.Namespace, model: Model) -> Options:
     """Read an inversion's options from the model arguments."""
     steps = model.encoder.default_steps if args.steps is None else args.steps
-    return Options(steps, args.iterations, args.mask_strength, args.refine)
+    return Options(steps, args.iterations, args.mask_strength, args.refine, args.tune)
 
 
 def each_inversion(

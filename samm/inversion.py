@@ -1,7 +1,8 @@
 """Inversion: crop → encode → align and mask → gather → blend, and the value that results.
 
 `invert` does all that depends on the photo; edits take its `Inversion` and the model, nothing else. `refine`
-improves an `Inversion` by optimizing its code; the first picture can be shown while it works.
+improves an `Inversion` by optimizing its code, and `tune` by bending the generator to it; the first picture
+can be shown while they work. What draws an inversion is its `drawing_model`, nothing else.
 
 Shapes: N batch (1 here), L style rows, r level resolution, H W pixels. Masks: 1 keeps the photo's pixel.
 """
@@ -30,15 +31,34 @@ from samm.models import Model
 from samm.ops import area_resize
 from samm.photo import to_pm1, to_u8
 from samm.refinement import refine_steps
+from samm.tuning import TuneConfig, tune_steps, tuned_generator
 
-__all__ = ["Inversion", "Options", "Progress", "invert", "redose", "refine"]
+__all__ = [
+    "MAX_STEPS",
+    "Inversion",
+    "Options",
+    "Progress",
+    "drawing_model",
+    "invert",
+    "redose",
+    "refine",
+    "tune",
+]
 
-# Called with (stage, done, total). Its answer True asks a refinement to stop with the best it has.
+# Called with (stage, done, total). Its answer True asks a search to stop with the best it has.
 Progress = Callable[[str, int, int], bool | None]
+
+MAX_STEPS = 500  # of a search
 
 _VIEW_SIZE = 256  # edge of the small pictures that comparisons work with
 _DERIVED = ("gathered", "photo_pm1", "views_pm1")
-_LIMITS = {"encoder_steps": (1, 10), "iterations": (1, 5), "mask_strength": (0, 2), "refine_steps": (0, 500)}
+_LIMITS = {
+    "encoder_steps": (1, 10),
+    "iterations": (1, 5),
+    "mask_strength": (0, 2),
+    "refine_steps": (0, MAX_STEPS),
+    "tune_steps": (0, MAX_STEPS),
+}
 
 
 @dataclass(frozen=True)
@@ -50,6 +70,7 @@ class Options:
         iterations: N of Algorithm 1, 1…5.
         mask_strength: 0 = generator only, 1 = as predicted, up to 2 = keep more of the photo.
         refine_steps: optimization steps on w_plus, 0…500; 0 is the fast inversion.
+        tune_steps: steps of tuning the generator to the photo after that, 0…500.
 
     Raises:
         OptionError: a value outside its range.
@@ -59,6 +80,7 @@ class Options:
     iterations: int = 2
     mask_strength: float = 1.0
     refine_steps: int = 0
+    tune_steps: int = 0
 
     def __post_init__(self):
         """Check the ranges."""
@@ -85,6 +107,8 @@ class Inversion:
         blended: the result x̂ of equation 4.
         seconds: by stage, over all passes that led here.
         refined: optimization steps that were taken.
+        tuned: what tuning added to the generator's weights, by parameter name, float16; empty without.
+        tuned_steps: tuning steps that were taken.
         domain: what the model draws; of all pictures and masks here only its rows are shown and measured.
     """
 
@@ -99,6 +123,8 @@ class Inversion:
     blended: np.ndarray = field(repr=False)
     seconds: Mapping[str, float] = field(default_factory=dict)
     refined: int = 0
+    tuned: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
+    tuned_steps: int = 0
     domain: Domain = FACES
 
     @cached_property
@@ -148,6 +174,7 @@ class Inversion:
             "preset": self.preset,
             "options": asdict(self.options),
             "refined": self.refined,
+            "tuned": self.tuned_steps,
             "psnr": {name: psnr(crop, picture) for name, picture in pictures.items()},
             "ssim": {name: ssim(crop, picture) for name, picture in pictures.items()},
             "kept": {**kept, "gathered": self.kept},
@@ -183,8 +210,21 @@ def invert(
     photo_pm1 = to_pm1(crop_u8).to(model.device)
     with clock.stage("Encoding"), model.autocast():
         code = model.encoder.encode(_encoder_view(photo_pm1, model), model.generator, options.encoder_steps)
-    fast = _align_and_blend(code, crop_u8, photo_pm1, model, replace(options, refine_steps=0), clock)
-    return refine(fast, model, options.refine_steps, progress) if options.refine_steps else fast
+    fast = replace(options, refine_steps=0, tune_steps=0)
+    inversion = _align_and_blend(code, crop_u8, photo_pm1, model, fast, clock)
+    if options.refine_steps:
+        inversion = refine(inversion, model, options.refine_steps, progress)
+    return tune(inversion, model, options.tune_steps, progress) if options.tune_steps else inversion
+
+
+def drawing_model(model: Model, inversion: Inversion) -> Model:
+    """Give the model that draws an inversion: the one that made it, or a copy with tuned weights.
+
+    The copy takes a fiftieth of the time of a drawing, so nobody needs to keep it.
+    """
+    if not inversion.tuned:
+        return model
+    return replace(model, generator=tuned_generator(model.generator, inversion.tuned))
 
 
 def refine(inversion: Inversion, model: Model, steps: int, progress: Progress | None = None) -> Inversion:
@@ -193,25 +233,70 @@ def refine(inversion: Inversion, model: Model, steps: int, progress: Progress | 
     `progress` is told of every step; when it answers True the search ends with the best code so far.
     """
     options = replace(inversion.options, refine_steps=steps)
-    clock = _Clock(progress, inversion.seconds)
-    photo_pm1 = to_pm1(inversion.crop).to(model.device)
-    view = _encoder_view(photo_pm1, model)
-    w_plus = inversion.w_plus.to(model.device)
-    keep_photo = area_resize(inversion.gathered, view.shape[-1]).to(model.device)
+    model, clock = drawing_model(model, inversion), _Clock(progress, inversion.seconds)
+    view, keep_photo, w_plus = _search_inputs(inversion, model)
     with clock.stage("Refining", steps) as tick, torch.inference_mode(False):
-        # Tensors made under inference mode cannot enter a gradient; clones made outside can.
-        search = refine_steps(
-            view.clone(), keep_photo.clone(), model.generator, model.perceptual, w_plus.clone(), steps
-        )
+        search = refine_steps(view, keep_photo, model.generator, model.perceptual, w_plus, steps)
         taken = 0
         for taken, w_plus in enumerate(search, 1):  # noqa: B007 - the last pair is the result
             if tick(taken):
                 break
-    with torch.inference_mode(), clock.stage("Encoding"), model.autocast():
-        code = Code(w_plus, model.encoder.features(view, model.generator, w_plus))
-    with torch.inference_mode():
-        refined = _align_and_blend(code, inversion.crop, photo_pm1, model, options, clock)
+    refined = _redraw(inversion, w_plus, model, options, clock)
     return replace(refined, refined=inversion.refined + taken)
+
+
+def tune(
+    inversion: Inversion,
+    model: Model,
+    steps: int,
+    progress: Progress | None = None,
+    config: TuneConfig | None = None,
+) -> Inversion:
+    """Tune a copy of the generator to an inversion's photo, then align, mask and blend again with it.
+
+    Args:
+        inversion: best from `refine`; its code is the pivot. An earlier tuning is dropped.
+        model: the one that made it; stays as it is.
+        steps: at most this many, 0…500; ends early when nothing is gained any more.
+        progress: told of every step; its answer True ends the tuning with the best weights so far.
+        config: weights and schedule.
+
+    Raises:
+        OptionError: `steps` outside its range.
+    """
+    options = replace(inversion.options, tune_steps=steps)
+    clock = _Clock(progress, inversion.seconds)
+    view, keep_photo, w_plus = _search_inputs(inversion, model)
+    with clock.stage("Tuning", steps) as tick, torch.inference_mode(False):
+        search = tune_steps(view, keep_photo, model.generator, model.perceptual, w_plus, steps, config)
+        taken, tuned = 0, {}
+        for taken, tuned in enumerate(search, 1):  # noqa: B007 - the last pair is the result
+            if tick(taken):
+                break
+    # What is stored is what draws: rounding comes before the first picture.
+    pivot = replace(inversion, tuned={name: change.cpu() for name, change in tuned.items()})
+    drawn = _redraw(pivot, w_plus, drawing_model(model, pivot), options, clock)
+    return replace(drawn, tuned_steps=taken)
+
+
+def _search_inputs(inversion: Inversion, model: Model) -> tuple[Tensor, Tensor, Tensor]:
+    """Give small photo, gathered mask and code on the model's device, fit to enter a gradient."""
+    # Tensors made under inference mode are not; clones made outside are.
+    with torch.inference_mode(False):
+        gathered, w_plus = inversion.gathered.clone(), inversion.w_plus.clone()
+        view = _encoder_view(to_pm1(inversion.crop).to(model.device), model)
+        keep_photo = area_resize(gathered, view.shape[-1])
+        return view, keep_photo.to(model.device), w_plus.to(model.device)
+
+
+@torch.inference_mode()
+def _redraw(inversion: Inversion, w_plus: Tensor, model: Model, options: Options, clock: _Clock) -> Inversion:
+    """Align, mask and blend a photo again with another code or generator."""
+    photo_pm1 = to_pm1(inversion.crop).to(model.device)
+    with clock.stage("Encoding"), model.autocast():
+        features = model.encoder.features(_encoder_view(photo_pm1, model), model.generator, w_plus)
+    drawn = _align_and_blend(Code(w_plus, features), inversion.crop, photo_pm1, model, options, clock)
+    return replace(drawn, refined=inversion.refined, tuned=inversion.tuned, tuned_steps=inversion.tuned_steps)
 
 
 def redose(inversion: Inversion, mask_strength: float) -> Inversion:

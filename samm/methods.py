@@ -19,11 +19,10 @@ from torch import Tensor, nn
 from samm.alignment import Levels
 from samm.blending import blend
 from samm.errors import OptionError
-from samm.inversion import Inversion, Options, Progress, invert, refine
+from samm.inversion import MAX_STEPS, Inversion, Options, Progress, invert, refine, tune
 from samm.models import Model
 from samm.ops import area_resize
 from samm.photo import to_pm1, to_u8
-from samm.tuning import MAX_STEPS, tune
 
 __all__ = ["METHODS", "Method", "Settings", "choose", "difference_mask", "error_mask"]
 
@@ -41,7 +40,7 @@ class Settings:
 
     Attributes:
         options: of the inversions; `iterations` gives way where a method's name says N, and `refine_steps`
-            counts for the SAMM methods alone.
+            and `tune_steps` count for the SAMM methods alone.
         search_steps: of `optimization`, and of each of the two phases of `pti`.
         move: edits a code, w_plus (1, L, 512) to (1, L, 512); `difference-mask` needs it.
         edit: what `move` does, for people.
@@ -134,12 +133,12 @@ def _difference(a_pm1: Tensor, b_pm1: Tensor, window_px: int) -> Tensor:
 
 
 def _encoder(crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None) -> Inversion:
-    options = replace(settings.options, encoder_steps=1, refine_steps=0)
+    options = replace(settings.options, encoder_steps=1, refine_steps=0, tune_steps=0)
     return invert(crop_u8, replace(model, samm=None), options, progress)
 
 
 def _residual(crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None) -> Inversion:
-    options = replace(settings.options, refine_steps=0)
+    options = replace(settings.options, refine_steps=0, tune_steps=0)
     return invert(crop_u8, replace(model, samm=None), options, progress)
 
 
@@ -181,7 +180,7 @@ def _optimization(
 
 def _pti(crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None) -> Inversion:
     pivot = _optimization(crop_u8, model, settings, progress)
-    return tune(pivot, replace(model, samm=None), settings.search_steps, progress)[0]
+    return tune(pivot, replace(model, samm=None), settings.search_steps, progress)
 
 
 def _error_masked(

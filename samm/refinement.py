@@ -20,6 +20,7 @@ from torch import Tensor
 from samm.blending import blend
 from samm.generators import Generator
 from samm.perceptual import STLPIPS
+from samm.search import search
 
 __all__ = ["RefineConfig", "refine_steps"]
 
@@ -77,21 +78,11 @@ def refine_steps(
             + config.pull_common * (w_plus - w_plus.mean(1, keepdim=True)).square().mean()
         )
 
-    best, best_loss, waited = w_start, math.inf, 0
-    for step in range(steps + 1):  # the extra round only judges the last step
-        with torch.enable_grad():
-            loss = objective()
-        waited = 0 if loss.item() < 0.998 * best_loss else waited + 1
-        if loss.item() < best_loss:
-            best, best_loss = w_plus.detach().clone(), loss.item()
-        if step:
-            yield best
-        if step == steps or waited > config.patience:
-            return
-        optimizer.param_groups[0]["lr"] = config.lr * _schedule(step, steps, config.warm_up)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+    def schedule(step: int) -> float:
+        return _schedule(step, steps, config.warm_up)
+
+    for (best,) in search([w_plus], objective, optimizer, steps, config.patience, schedule):
+        yield best
 
 
 def _schedule(step: int, steps: int, warm_up: int) -> float:

@@ -41,6 +41,17 @@ def test_a_bad_photo_is_reported_and_does_not_stop_the_rest(photos, tmp_path, ca
     assert np.asarray(Image.open(out / "b_sheet.png")).shape == (512, 5 * 512, 3)
 
 
+def test_refining_and_tuning_are_options_and_reported(tmp_path):
+    for name, steps in (("fast", ()), ("tuned", ("--refine", 2, "--tune", 1))):
+        assert run("invert", EXAMPLES / "hopper.jpg", "--out", tmp_path / name, *steps) == 0
+    fast, tuned = (json.loads((tmp_path / name / "hopper.json").read_text()) for name in ("fast", "tuned"))
+    assert (fast["refined"], fast["tuned"]) == (0, 0)
+    assert (tuned["refined"], tuned["tuned"]) == (2, 1)
+    assert (tuned["options"]["refine_steps"], tuned["options"]["tune_steps"]) == (2, 1)
+    assert {"Refining", "Tuning"} <= tuned["seconds"].keys()
+    assert tuned["psnr"]["generated"] > fast["psnr"]["generated"]
+
+
 def test_whole_photo_keeps_its_size_and_what_lies_outside(tmp_path):
     assert run("invert", EXAMPLES / "hopper.jpg", "--out", tmp_path, "--whole-photo") == 0
     before, after = open_photo(EXAMPLES / "hopper.jpg"), open_photo(tmp_path / "hopper_whole.png")
@@ -89,6 +100,8 @@ def test_same_names_from_two_folders_do_not_overwrite_each_other(tmp_path):
 def test_wrong_options_are_sentences(tmp_path, capsys):
     assert run("invert", EXAMPLES / "hopper.jpg", "--out", tmp_path, "--mask-strength", "3") == 1
     assert "mask strength is 3.0; choose a value from 0 to 2" in capsys.readouterr().err
+    assert run("invert", EXAMPLES / "hopper.jpg", "--out", tmp_path, "--tune", "501") == 1
+    assert "tune steps is 501; choose a value from 0 to 500" in capsys.readouterr().err
     assert run("invert", tmp_path / "nothing.jpg", "--out", tmp_path) == 1
     assert "There is no file nothing.jpg" in capsys.readouterr().err
     (tmp_path / "file").write_text("")

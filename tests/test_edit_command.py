@@ -98,6 +98,13 @@ def test_no_change_at_all_is_the_inversion(tmp_path, capsys):
     assert np.array_equal(*pictures)
 
 
+def test_edits_of_a_tuned_inversion_are_drawn_with_its_weights(edited, tmp_path):
+    assert run(tmp_path, "--recipe", edited / "astronaut_edit.png", "--tune", 2) == 0
+    tuned, plain = (open_photo(folder / "astronaut_edit.png") for folder in (tmp_path, edited))
+    assert not np.array_equal(tuned, plain)
+    assert load_recipe(tmp_path / "astronaut_edit.png") == RECIPE
+
+
 def test_every_attribute_is_an_option(capsys):
     with pytest.raises(SystemExit):
         main(["edit", "--help"])

@@ -76,6 +76,7 @@ def test_report_is_plain_and_complete(small):
         {"iterations": 0},
         {"mask_strength": 2.5},
         {"refine_steps": -1},
+        {"tune_steps": 501},
     ],
 )
 def test_options_out_of_range_are_sentences(wrong):

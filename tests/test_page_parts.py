@@ -51,6 +51,7 @@ MOST_S = 15  # what one call may ask of a shared GPU
 NAME = re.compile(r"^samm_\d{8}T\d{6}Z_.*\.png$")
 OLDER = Recipe({"age": 2.0})
 SMALL = "thumbnail.jpg"  # nobody opens it here
+TUNED = "Faithful, tuned"
 
 
 def apart(one: np.ndarray, other: np.ndarray) -> int:
@@ -63,11 +64,17 @@ def visit(small, tiny, tools, tmp_path, detector) -> Session:
     """A visitor who has inverted a photo, made the face older, and looks at the result."""
     photo = files.copy_upload(HOPPER, tmp_path)
     faces = tuple(find_faces(open_photo(photo), detector))
-    session = Session(tmp_path, photo, faces, faces[0].quad).inverted(pack(small))
+    session = Session(tmp_path, photo, faces, faces[0].quad).inverted(pack(small, tmp_path))
     session = session.stepped(Recipe(), SMALL, "", 0)
     edited = edit(small, OLDER, tiny, tools)
     session = replace(session, edit=pack_edit(edited)).stepped(OLDER, SMALL, "age", 10)
     return replace(session, after=files.save_picture(edited.blended, tmp_path, OLDER))
+
+
+@pytest.fixture(scope="module")
+def tuned(small, quick) -> samm.Inversion:
+    """The inversion after two steps of tuning."""
+    return samm.tune(small, quick, 2)
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +90,8 @@ def gpu():
 # What a session holds -------------------------------------------------------------------------------------
 
 
-def test_a_packed_inversion_comes_back(small):
-    back = unpack(pickle.loads(pickle.dumps(pack(small))))
+def test_a_packed_inversion_comes_back(small, tmp_path):
+    back = unpack(pickle.loads(pickle.dumps(pack(small, tmp_path))))
     assert back.generated is None  # nothing on the page shows it
     assert np.array_equal(back.crop, small.crop)
     assert np.array_equal(back.aligned, small.aligned)
@@ -94,6 +101,23 @@ def test_a_packed_inversion_comes_back(small):
         assert list(ours) == list(theirs)
         assert all(torch.equal(ours[r], theirs[r]) for r in theirs)
     assert (back.preset, back.options, back.refined) == (small.preset, small.options, small.refined)
+    assert (back.tuned, back.tuned_steps) == ({}, 0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_tuned_weights_lie_in_the_visits_folder_and_go_with_it(tuned, tmp_path):
+    folder = tmp_path / "visit"
+    folder.mkdir()
+    packed = pack(tuned, folder)
+    assert len(pickle.dumps(packed)) < len(pickle.dumps(replace(packed, tuned=None))) + 500
+    back = unpack(pickle.loads(pickle.dumps(packed)))
+    assert back.tuned_steps == tuned.tuned_steps
+    assert back.tuned.keys() == tuned.tuned.keys()
+    assert all(torch.equal(back.tuned[name], change) for name, change in tuned.tuned.items())
+    files.delete(folder)
+    forget()
+    with pytest.raises(samm.PhotoError, match="was deleted from this page"):
+        unpack(packed)
 
 
 def test_a_packed_edit_gives_the_same_picture(small, tiny, tools, visit):
@@ -104,11 +128,12 @@ def test_a_packed_edit_gives_the_same_picture(small, tiny, tools, visit):
     assert apart(present(visit).blended, edited.blended) <= 1
 
 
-def test_a_visitor_with_everything_costs_less_than_six_megabytes(inversion, embedded, crop, detector):
+def test_a_visitor_with_everything_costs_less_than_six_megabytes(inversion, embedded, detector, tmp_path):
     edited = edit(inversion, Recipe({"age": 2.0}, (TextEdit("blonde hair"),)), embedded, Tools(embedded))
     photo = open_photo(ROOT / "examples" / "astronaut.jpg")
     faces = tuple(find_faces(photo, detector))
-    session = Session(Path("visit"), Path("photo"), faces, faces[0].quad).inverted(pack(inversion))
+    tuned = replace(inversion, tuned={"pw": torch.ones(1_500_000).half()}, tuned_steps=30)
+    session = Session(tmp_path, tmp_path / "photo", faces, faces[0].quad).inverted(pack(tuned, tmp_path))
     for step in range(HISTORY):
         session = session.stepped(edited.recipe, SMALL, "", float(step))
     marks = np.random.default_rng(7).random((2, 512, 512)) > 0.5
@@ -123,8 +148,8 @@ def test_a_visitor_with_everything_costs_less_than_six_megabytes(inversion, embe
     assert len(pickle.dumps(session)) < MOST_MB * 1e6
 
 
-def test_the_session_of_a_closed_page_is_not_held_ready(small):
-    packed = pack(small)
+def test_the_session_of_a_closed_page_is_not_held_ready(small, tmp_path):
+    packed = pack(small, tmp_path)
     assert unpack(packed) is unpack(packed)
     held = unpack(packed)
     forget()
@@ -380,6 +405,17 @@ def test_the_latent_holds_both_codes_flows_and_masks(visit, small, tiny, tools):
     assert torch.equal(tensors["flow_32"], small.flows[32])
     assert len(tensors) == 2 + 4 + 4
     assert (metadata["preset"], from_json(metadata["recipe"])) == ("tiny", OLDER)
+    assert "tuned" not in metadata
+
+
+def test_the_latent_of_a_tuned_inversion_holds_its_weights_and_says_so(visit, tuned):
+    session = replace(visit, inversion=pack(tuned, visit.folder))
+    with safe_open(files.parcel("latent", session, present(session)), "pt") as stored:
+        names = [name for name in stored.keys() if name.startswith("tuned.")]  # noqa: SIM118
+        weights = {name.removeprefix("tuned."): stored.get_tensor(name) for name in names}
+        assert "add each tensor tuned.NAME" in stored.metadata()["tuned"]
+    assert weights.keys() == tuned.tuned.keys()
+    assert all(torch.equal(weights[name], change) for name, change in tuned.tuned.items())
 
 
 def test_a_visit_has_its_own_folder_and_leaves_nothing(tmp_path, monkeypatch):
@@ -461,7 +497,7 @@ def far_gpu(gpu, worker, tiny, tools, detector, monkeypatch):
     sent = []
     for name, value in {"MODEL": tiny, "TOOLS": tools, "DETECTOR": detector, "ZERO_GPU": True}.items():
         monkeypatch.setattr(gpu, name, value)
-    for name in ("invert_on_gpu", "refine_on_gpu", "edit_on_gpu", "strip_on_gpu"):
+    for name in ("invert_on_gpu", "refine_on_gpu", "tune_on_gpu", "edit_on_gpu", "strip_on_gpu"):
 
         def call(*args, name=name):
             result = worker.submit(_there, name, *args).result()
@@ -487,29 +523,95 @@ def test_a_whole_visit_works_where_the_gpu_is_in_another_process(far_gpu, tmp_pa
     from editing.page import handlers
 
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    monkeypatch.setattr(handlers, "REFINE_STEPS", 2)
+    monkeypatch.setitem(handlers.LIKENESS, TUNED, (2, 1))
     me = SimpleNamespace(session_hash="far")
     upload = tmp_path / "me.jpg"
     shutil.copyfile(HOPPER, upload)
     session = last_session(handlers.on_photo(Session(), {"path": str(upload)}, me))
-    session = last_session(handlers.on_invert(session, "Faithful", "Edited", False, me))
-    assert far_gpu == ["invert_on_gpu", "refine_on_gpu"]
-    assert session.inversion.refined > 0
+    session = last_session(handlers.on_invert(session, TUNED, "Edited", False, me))
+    assert far_gpu == ["invert_on_gpu", "refine_on_gpu", "tune_on_gpu"]
+    assert (session.inversion.refined, session.inversion.tuned_steps) == (2, 1)
+    assert session.inversion.tuned.parent == session.folder
     values = set_values(session) | {"age": 2.0}
     ordered = [values[name] for name in (*controls.SLIDERS, "layers", "recompute")]
     session = last_session(handlers.on_controls(session, "Edited", False, me, *ordered))
     assert session.recipe == OLDER
     session = last_session(handlers.on_strip(session, "smile", handlers.NO_GRID))
     assert session.strip == tuple(strip(OLDER, "smile"))
-    assert far_gpu[2:] == ["edit_on_gpu", "strip_on_gpu"]
+    assert far_gpu[3:] == ["edit_on_gpu", "strip_on_gpu"]
     handlers.on_leave(me)
     assert not upload.exists()
     assert list((tmp_path / "visits").iterdir()) == []
 
 
-def test_the_other_process_gives_what_this_one_gives(far_gpu, gpu, small, tiny, tools):
-    there = gpu.edit_on_gpu(small, OLDER)
-    here = edit(small, OLDER, tiny, tools)
+@pytest.fixture
+def near(gpu, tiny, tools, detector, monkeypatch, tmp_path):
+    """A visitor of a page whose work is done here, with a photo and no inversion yet."""
+    from editing.page import handlers
+
+    values = {"MODEL": tiny, "TOOLS": tools, "DETECTOR": detector, "ZERO_GPU": False, "ON_GPU": False}
+    for name, value in values.items():
+        monkeypatch.setattr(gpu, name, value)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    me = SimpleNamespace(session_hash="near")
+    upload = tmp_path / "me.jpg"
+    shutil.copyfile(HOPPER, upload)
+    yield me, last_session(handlers.on_photo(Session(), {"path": str(upload)}, me))
+    handlers.on_leave(me)
+
+
+def told_by(updates) -> list[str]:
+    """Run a handler to its end and list what the status line has said."""
+    said = [str(update.get("status", "")) for update in updates]
+    return [re.sub("<[^>]*>", "", line) for line in said if line.startswith("<p")]
+
+
+@pytest.mark.filterwarnings("ignore:The face is only")
+def test_a_tuned_likeness_comes_in_three_pictures_and_each_is_announced(near, monkeypatch):
+    from editing.page import handlers
+
+    monkeypatch.setitem(handlers.LIKENESS, TUNED, (2, 1))
+    me, session = near
+    updates = list(handlers.on_invert(session, TUNED, "Edited", False, me))
+    said = told_by(updates)
+    assert said[0] == "Inverting…"
+    assert re.fullmatch(r"Done in .* Now refining the likeness…", said[1])
+    assert re.fullmatch(r"Refined in \d+ s\. 2 steps\. .* Now tuning the generator to your photo…", said[2])
+    assert re.match(r"Refined and tuned in \d+ s\. 2 \+ 1 steps\. \d+ % of the picture is kept", said[3])
+    sessions = [update["session"] for update in updates if "session" in update]
+    reached = [(one.inversion.refined, one.inversion.tuned_steps) for one in sessions]
+    assert list(dict.fromkeys(reached)) == [(0, 0), (2, 0), (2, 1)]
+    assert len({Path(one.after).read_bytes() for one in sessions}) == 3
+    assert updates[-1]["age"].interactive
+
+
+@pytest.mark.filterwarnings("ignore:The face is only")
+def test_stop_during_refining_leaves_tuning_out(near, monkeypatch):
+    from editing.page import handlers
+
+    monkeypatch.setitem(handlers.LIKENESS, TUNED, (9, 9))
+    me, session = near
+    updates = []
+    for update in handlers.on_invert(session, TUNED, "Edited", False, me):
+        updates.append(update)
+        if "Now refining" in str(update.get("status")):
+            handlers.on_stop(me)
+    assert re.match(r"Refined in \d+ s\. Stopped after 1 steps\.", told_by(updates)[-1])
+    assert updates[-1]["session"].inversion.tuned is None
+
+
+@pytest.mark.filterwarnings("ignore:The face is only")
+def test_the_fast_likeness_names_what_would_come_nearer(near):
+    from editing.page import handlers
+
+    me, session = near
+    *_, last = told_by(handlers.on_invert(session, "Fast", "Edited", False, me))
+    assert re.search(r"choose Faithful \(about \d+0 s here\) or Faithful, tuned \(about \d+0 s here\)", last)
+
+
+def test_the_other_process_gives_what_this_one_gives(far_gpu, gpu, tuned, tiny, tools):
+    there = gpu.edit_on_gpu(tuned, OLDER)
+    here = edit(tuned, OLDER, tiny, tools)
     assert np.array_equal(there.blended, here.blended)
     assert torch.equal(there.w_plus, here.w_plus)
 
@@ -522,7 +624,7 @@ def test_no_call_asks_for_more_than_fifteen_seconds_of_a_gpu():
             outermost = function.decorator_list[0]
             assert ast.unparse(outermost.func) == "spaces.GPU"
             asked[function.name] = {k.arg: ast.literal_eval(k.value) for k in outermost.keywords}["duration"]
-    assert set(asked) == {"invert_on_gpu", "refine_on_gpu", "edit_on_gpu", "strip_on_gpu"}
+    assert set(asked) == {"invert_on_gpu", "refine_on_gpu", "tune_on_gpu", "edit_on_gpu", "strip_on_gpu"}
     assert max(asked.values()) <= MOST_S
 
 

@@ -129,12 +129,15 @@ def _recipe(session: Session, edited: Edit) -> bytes:
 
 
 def _latent(session: Session, edited: Edit) -> bytes:
-    """Store the codes before and after attributes and components, and the flows and masks."""
-    inversion = session.inversion
+    """Store the codes before and after attributes and components, flows and masks, and tuned weights."""
+    inversion = unpack(session.inversion)
     tensors = {"w_plus": inversion.w_plus, "w_plus_edited": edited.w_plus}
     for name, levels in (("flow", inversion.flows), ("mask", inversion.masks)):
         tensors |= {f"{name}_{r}": field for r, field in levels.items()}
+    tensors |= {f"tuned.{name}": difference for name, difference in inversion.tuned.items()}
     metadata = {"preset": inversion.preset, "recipe": to_json(session.recipe)}
+    if inversion.tuned:
+        metadata["tuned"] = "Before drawing, add each tensor tuned.NAME to the generator's weight NAME."
     return to_safetensors({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata)
 
 

@@ -40,6 +40,7 @@ __all__ = [
     "our_fault",
     "refine_on_gpu",
     "strip_on_gpu",
+    "tune_on_gpu",
     "warm_up",
 ]
 
@@ -126,6 +127,15 @@ def refine_on_gpu(
 ) -> Inversion:
     """Give the faithful inversion that follows a fast one."""
     return samm.refine(inversion, model, steps, tell)
+
+
+@spaces.GPU(duration=15)
+@_careful
+def tune_on_gpu(
+    model: samm.Model, tools: Tools, inversion: Inversion, steps: int, tell: Progress | None
+) -> Inversion:
+    """Tune the generator to the photo of an inversion."""
+    return samm.tune(inversion, model, steps, tell)
 
 
 @spaces.GPU(duration=5)

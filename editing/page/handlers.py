@@ -38,7 +38,8 @@ from samm.faces import NO_FACE, crop_face, face_warnings, find_faces, manual_qua
 from samm.inversion import Inversion
 from samm.photo import open_photo
 
-REFINE_STEPS = 60
+# What a visitor may choose about likeness: steps of refining the code, and of tuning the generator after it.
+LIKENESS = {"Fast": (0, 0), "Faithful": (60, 0), "Faithful, tuned": (30, 30)}
 PREVIEW_PX = 256  # of the crop
 STRIP_PX = 512
 GRID_PX = 256
@@ -216,7 +217,7 @@ def on_invert(
     request: gr.Request,
     progress: gr.Progress = PROGRESS,
 ) -> Iterator[Updates]:
-    """Invert the chosen crop: the fast picture at once, the faithful one in its place when it is ready.
+    """Invert the chosen crop: the fast picture at once, a more faithful one in its place when it is ready.
 
     Edits made on an earlier inversion of the same crop are made again on the new one.
     """
@@ -224,11 +225,16 @@ def on_invert(
         return  # several faces and none picked yet, or no photo: the status says so already
     visit = visit_of(request)
     visit.stop.clear()
+    begun_s: dict[str, float] = {}  # by stage
 
     def tell(stage: str, done: int, total: int) -> bool:
+        begun_s.setdefault(stage, time.perf_counter())
         counted = f"{stage} {done} of {total}" if total > 1 else stage
+        if stage in ("Refining", "Tuning") and done:
+            left_s = (time.perf_counter() - begun_s[stage]) / done * (total - done)
+            counted += f", about {left_s:.0f} s left"
         progress(done / total, desc=counted)
-        return visit.stop.is_set()  # a refinement then ends with the best it has
+        return visit.stop.is_set()  # a search then ends with the best it has
 
     def tell_or_stop(stage: str, done: int, total: int) -> None:
         if tell(stage, done, total):
@@ -249,30 +255,47 @@ def on_invert(
     session, kept, updates = _begin(session, inversion, recipe, view, tinted)
     sentence = f"Done in {seconds:.1f} s. {kept}"
     gpu.warm_up()
-    if choice == "Fast":
-        if not gpu.ON_GPU:
-            sentence += f" For more likeness choose Faithful (about {_refining_s(inversion):.0f} s here)."
-        yield {**updates, **controls.set_controls(session), "status": texts.say(sentence)}
-        return
-    yield {
-        **updates,
-        "status": texts.say(f"{sentence} Now refining the likeness…"),
-        "stop": gr.Button(visible=True),
-    }
-    better = gpu.refine_on_gpu(inversion, REFINE_STEPS, None if gpu.ZERO_GPU else tell)
-    if not _is_current(session, request):
-        return
-    cut = " Stopped after" if visit.stop.is_set() else ""
-    seconds = time.perf_counter() - start
-    session, kept, updates = _begin(session, better, recipe, view, tinted)
-    sentence = f"Refined in {seconds:.0f} s.{cut} {better.refined} steps. {kept}"
+    if choice == "Fast" and not gpu.ON_GPU:
+        sentence += f" For more likeness choose {_slower(inversion)}."
+    for doing, improve, steps in zip(
+        ("refining the likeness", "tuning the generator to your photo"),
+        (gpu.refine_on_gpu, gpu.tune_on_gpu),
+        LIKENESS[choice],
+        strict=True,
+    ):
+        if not steps or visit.stop.is_set():
+            continue
+        yield {
+            **updates,
+            "status": texts.say(f"{sentence} Now {doing}…"),
+            "stop": gr.Button(visible=True),
+        }
+        inversion = improve(inversion, steps, None if gpu.ZERO_GPU else tell)
+        if not _is_current(session, request):
+            return
+        session, kept, updates = _begin(session, inversion, recipe, view, tinted)
+        done = _improvement(inversion, time.perf_counter() - start, visit.stop.is_set())
+        sentence = f"{done} {kept}"
     yield {**updates, **controls.set_controls(session), "status": texts.say(sentence)}
 
 
-def _refining_s(inversion: Inversion) -> float:
-    """Expect how long a refinement takes here, in whole tens of seconds."""
+def _improvement(inversion: Inversion, seconds: float, stopped: bool) -> str:
+    """Say what was done to a fast inversion."""
+    done, steps = "Refined", f"{inversion.refined}"
+    if inversion.tuned_steps:
+        done, steps = "Refined and tuned", f"{inversion.refined} + {inversion.tuned_steps}"
+    return f"{done} in {seconds:.0f} s.{' Stopped after' if stopped else ''} {steps} steps."
+
+
+def _slower(inversion: Inversion) -> str:
+    """Name the choices that take longer, each with the time to expect here in whole tens of seconds."""
     # A step, forward and backward through generator and perceptual network, takes about four drawings.
-    return max(1, round(4 * REFINE_STEPS * inversion.seconds["Drawing"], -1))
+    step_s = 4 * inversion.seconds["Drawing"]
+    return " or ".join(
+        f"{choice} (about {max(10, round(step_s * sum(steps), -1)):.0f} s here)"
+        for choice, steps in LIKENESS.items()
+        if sum(steps)
+    )
 
 
 def _begin(
@@ -283,7 +306,7 @@ def _begin(
     Returns:
         The session, the sentence on the share kept from the photo, and what changes on the page.
     """
-    session = session.inverted(pack(inversion))
+    session = session.inverted(pack(inversion, session.folder))
     small = files.put(thumbnail(inversion.blended), session.folder, "jpg")
     session = session.stepped(Recipe(), small, "", time.monotonic())
     session = replace(session, before=files.put(inversion.crop, session.folder))

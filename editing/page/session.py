@@ -1,12 +1,15 @@
 """What one browser tab has reached, as plain values: photo, crop, inversion, edit, history.
 
 A `Session` is replaced as a whole and never changed. Pictures and masks are kept without loss but compressed,
-so that a visitor costs a server less than 6 MB; `unpack` and `unpack_edit` hold the last few ready to use.
+and tuned weights in a file of the visit, so that a visitor costs a server less than 6 MB; `unpack` and
+`unpack_edit` hold the last few ready to use.
 """
 
 from __future__ import annotations
 
 import io
+import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -16,10 +19,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from safetensors.torch import load as from_safetensors
+from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
 from editing.edit import Edit
+from editing.page.texts import EXPIRED
 from editing.recipe import Recipe, TextEdit
+from samm.errors import PhotoError
 from samm.faces import Face
 from samm.inversion import Inversion, Options, redose
 from samm.photo import mask_to_u8
@@ -44,7 +51,10 @@ GESTURE_S = 2.0  # changes of one control that follow each other faster are one 
 
 @dataclass(frozen=True, eq=False)
 class PackedInversion:
-    """An `Inversion` in a quarter of its size; see there for the fields. `blended` follows from them."""
+    """An `Inversion` in a quarter of its size; see there for the fields. `blended` follows from them.
+
+    `tuned` is the file in the visit's folder that holds the weights; None without.
+    """
 
     preset: str
     options: Options
@@ -55,6 +65,8 @@ class PackedInversion:
     aligned: bytes
     seconds: Mapping[str, float]
     refined: int
+    tuned: Path | None
+    tuned_steps: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,8 +181,8 @@ class Session:
         return replace(self, at=index, words=self.steps[index].recipe.texts)
 
 
-def pack(inversion: Inversion) -> PackedInversion:
-    """Compress an inversion."""
+def pack(inversion: Inversion, folder: Path) -> PackedInversion:
+    """Compress an inversion; what tuning added to the generator goes into a file in the visit's folder."""
     return PackedInversion(
         inversion.preset,
         inversion.options,
@@ -181,12 +193,18 @@ def pack(inversion: Inversion) -> PackedInversion:
         _compress(inversion.aligned),
         inversion.seconds,
         inversion.refined,
+        _put_weights(inversion.tuned, folder) if inversion.tuned else None,
+        inversion.tuned_steps,
     )
 
 
 @lru_cache(maxsize=4)
 def unpack(packed: PackedInversion) -> Inversion:
-    """Give an inversion back, without its `generated` picture."""
+    """Give an inversion back, without its `generated` picture.
+
+    Raises:
+        PhotoError: its tuned weights have been deleted with the visit.
+    """
     aligned = _expand(packed.aligned)
     unblended = Inversion(
         packed.preset,
@@ -200,6 +218,8 @@ def unpack(packed: PackedInversion) -> Inversion:
         aligned,
         packed.seconds,
         packed.refined,
+        _read_weights(packed.tuned) if packed.tuned else {},
+        packed.tuned_steps,
     )
     return redose(unblended, packed.options.mask_strength)
 
@@ -221,6 +241,20 @@ def forget() -> None:
     """Drop what is held ready to use; called when a visitor leaves."""
     unpack.cache_clear()
     unpack_edit.cache_clear()
+
+
+def _put_weights(weights: Mapping[str, Tensor], folder: Path) -> Path:
+    descriptor, name = tempfile.mkstemp(dir=folder, prefix="tuned_", suffix=".safetensors")
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(to_safetensors(dict(weights)))
+    return Path(name)
+
+
+def _read_weights(file: Path) -> dict[str, Tensor]:
+    try:
+        return from_safetensors(file.read_bytes())
+    except FileNotFoundError as error:
+        raise PhotoError(EXPIRED) from error
 
 
 def _compress(picture_u8: np.ndarray) -> bytes:

@@ -146,6 +146,34 @@ def test_faithful_shows_the_fast_result_first_and_stop_keeps_the_best(page):
     assert [said for said in heard(page) if said.startswith("Done in")]
 
 
+def test_tuning_follows_refining_and_edits_keep_the_tuned_face(page, page_folder):
+    listen(page)
+    page.locator("#likeness").get_by_text("Faithful, tuned", exact=True).click()
+    upload(page, HOPPER)
+    wait_status(page, re.compile(r"^Refined in \d+ s\. \d+ steps\. .* Now tuning the generator"))
+    expect(page.locator("#compare img")).to_have_count(2)
+    expect(page.locator("#stop")).to_be_visible()
+    page.locator("#stop").click()
+    wait_status(page, re.compile(r"^Refined and tuned in \d+ s\. (Stopped after )?\d+ \+ \d+ steps\. \d+ %"))
+    expect(page.locator("#stop")).to_be_hidden()
+    assert [said for said in heard(page) if said.startswith("Done in")]
+    weights = list((page_folder / "cache" / "visits").rglob("tuned_*"))
+    assert len(weights) == 1
+    view(page, "Edited")
+    before = picture(page)
+    set_slider(page, "age", "PageUp")
+    wait_status(page, re.compile(r"^Edited: age \+"))
+    page.locator("#undo").click()
+    wait_status(page, re.compile("^No changes"))
+    assert np.array_equal(picture(page), before)
+    page.close()
+    for _ in range(100):
+        if not weights[0].exists():
+            return
+        time.sleep(0.1)
+    pytest.fail("the tuned weights have outlived the visit")
+
+
 def test_without_its_weights_the_page_opens_and_says_what_to_do(visit, serve_page, tmp_path):
     (tmp_path / "samm_compact.safetensors").write_bytes(b"cut off")
     with serve_page(tmp_path, {"SAMM_WEIGHTS": str(tmp_path)}) as address:
