@@ -40,7 +40,16 @@ from samm.models import Model, load, load_descriptor, load_detector
 from samm.ops import area_resize
 from samm.photo import open_photo, to_pm1, to_u8
 
-__all__ = ["MaskFigures", "SliderFigures", "TextFigures", "prove_masks", "prove_sliders", "prove_texts"]
+__all__ = [
+    "MaskFigures",
+    "SliderFigures",
+    "TextFigures",
+    "draw",
+    "prove_masks",
+    "prove_sliders",
+    "prove_texts",
+    "sample_codes",
+]
 
 SIZE = 256
 STRENGTH = 2.0
@@ -159,24 +168,28 @@ class Judge:
         return self.scorer(pictures).float().cpu(), self.descriptor(pictures).float().cpu()
 
 
+def sample_codes(model: Model, count: int) -> Tensor:
+    """Sample the codes (N, L, 512) on which sliders and scores are measured, the same at every call."""
+    return spread(sample_w(model.generator, count, PSI, SEED), model.generator.num_layers)
+
+
+@torch.inference_mode()
+def draw(w_plus: Tensor, model: Model) -> Tensor:
+    """Draw codes (N, L, 512) without SAMM as pictures to judge, (N, 3, SIZE, SIZE) in -1…1."""
+    with model.autocast():
+        parts = [model.generator.synthesize(w.to(model.device), size=SIZE).float() for w in w_plus.split(4)]
+    return torch.cat(parts).clamp(-1, 1)
+
+
 def prove_sliders(model: Model, tools: Tools, judge: Judge, count: int) -> list[SliderFigures]:
     """Move `count` fresh samples of W along every slider."""
-    generator = model.generator
-    w = sample_w(generator, count, PSI, SEED)
-    codes = spread(w, generator.num_layers)
-
-    def draw_and_judge(w_plus: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.inference_mode(), model.autocast():
-            parts = [
-                generator.synthesize(part.to(model.device), size=SIZE).float() for part in w_plus.split(4)
-            ]
-        return judge(torch.cat(parts).clamp(-1, 1))
-
-    scores, faces = draw_and_judge(codes)
+    codes = sample_codes(model, count)
+    scores, faces = judge(draw(codes, model))
     deviations = scores.std(0)
     figures = []
     for name, attribute in tqdm(ATTRIBUTES.items(), "Sliders", disable=None, leave=False):
-        low, high = (draw_and_judge(move(codes, tools.direction(name), sign * STRENGTH)) for sign in (-1, 1))
+        sides = (move(codes, tools.direction(name), sign * STRENGTH) for sign in (-1, 1))
+        low, high = (judge(draw(side, model)) for side in sides)
         wanted = [signed(part[0], attribute.score) for part in (low, high)]
         before = signed(scores, attribute.score)
         column = Scorer.column(attribute.score)

@@ -1,25 +1,22 @@
 """The command line: `python -m samm invert|edit PHOTO… --out DIR`, `evaluate PATH…`, `publish OWNER/NAME`.
 
 It calls the functions the page calls. A photo that cannot be used is reported in one sentence and does not
-stop the rest; the exit code is 0 only if all went well, 1 if anything failed and 2 for wrong arguments.
+stop the rest; the exit code is 0 only if all went well, 1 if anything failed, 2 for wrong arguments and 130
+after Ctrl-C, which loses nothing that was finished.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor
 from tqdm import tqdm
 
 from editing import command as editing_command
-from editing.directions import move
-from editing.recipe import parse
-from editing.tools import Tools
 from samm.batch import (
     add_model_arguments,
     add_photo_arguments,
@@ -31,19 +28,22 @@ from samm.batch import (
     to_json,
     whole_photo,
 )
-from samm.errors import OptionError, PhotoError, UserError
-from samm.evaluation import (
+from samm.domains import FACES
+from samm.errors import OptionError, UserError
+from samm.evaluation import Comparison, evaluate, load_judges, protocol, signatures
+from samm.figures import (
+    Figures,
     differences,
-    evaluate,
-    load_judges,
+    edit_table,
+    finished,
+    load_csv,
     plain,
-    protocol,
+    save_csv,
     summarize,
     table,
-    to_csv,
 )
 from samm.inversion import Inversion
-from samm.methods import METHODS, Settings, choose
+from samm.methods import METHODS, SECONDS_A_STEP, Change, Settings, choose
 from samm.models import Model, load
 from samm.photo import mask_to_u8, save_png
 
@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     listed = "\n".join(f"  {name:15} {method.description}" for name, method in METHODS.items())
     judge = commands.add_parser(
         "evaluate",
-        help="measure and compare inversions of photos that are cropped already",
+        help="measure and compare inversions and edits of photos that are cropped already",
         epilog=f"methods:\n{listed}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -112,10 +112,19 @@ def _parser() -> argparse.ArgumentParser:
         help="steps of optimization, and of both phases of pti (default 60)",
     )
     judge.add_argument(
-        "--edit", metavar="RECIPE", help='attributes of an edit for difference-mask, such as "age +2"'
+        "--edits",
+        nargs="+",
+        default=[],
+        metavar="RECIPE",
+        help='also measure edits by attributes, such as "age +2" "smile +2, glasses +1"',
     )
     judge.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
-    judge.add_argument("--csv", type=Path, metavar="FILE", help="write the figures of each photo to FILE")
+    judge.add_argument(
+        "--csv",
+        type=Path,
+        metavar="FILE",
+        help="write the figures of each photo to FILE as they come; what it holds is not measured again",
+    )
     judge.add_argument("--markdown", type=Path, metavar="FILE", help="write table and protocol to FILE")
     judge.set_defaults(run=_evaluate)
     add_model_arguments(judge)
@@ -176,59 +185,103 @@ def _save(
 
 def _evaluate(args: argparse.Namespace) -> int:
     paths, failures = expand(args.photos)
+    paths = paths[: args.limit]
     if not paths:
         return 1
+    names = [path.stem for path in paths]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise OptionError(f"Two photos are called {min(twice)}; rename one, since figures go by names.")
     model = load(args.preset, args.device, args.precision)
-    mover = _mover(args.edit, model)
-    settings = Settings(options_of(args, model), args.search, mover, args.edit or "")
+    edits = _changes(args.edits, model)
+    settings = Settings(options_of(args, model), args.search, edits)
     methods = choose(args.methods.split(","), model, settings)
     if args.against and (args.against not in methods or len(methods) == 1):
         raise OptionError(f"--against {args.against} needs that method and another one in --methods.")
     for file in filter(None, (args.json, args.csv, args.markdown)):
         make_folder(file.parent)  # before the work, not after it
-    judges = load_judges(model)
+    comparison = Comparison(methods, model, load_judges(model), settings)
+    figures = _earlier(args.csv, signatures(comparison)) if args.csv else {}
+    done = {key for key, found in figures.items() if all(edit.name in found.edits for edit in edits)}
+    _announce([method for name in names for method in methods if (name, method) not in done], args.search)
     failed: list[Path] = []
 
-    def report(path: Path, error: PhotoError) -> None:
+    def report(path: Path, error: UserError) -> None:
         failed.append(path)
         complain(f"{path.name}: {error}")
 
-    bar = tqdm(paths[: args.limit], unit="photo", disable=None, leave=False)
+    try:
+        with tqdm(paths, unit="photo", disable=None, leave=False) as bar:
 
-    def tell(stage: str, done: int, total: int) -> None:
-        bar.set_postfix_str(stage + (f" {done}/{total}" if total > 1 else ""))
+            def tell(stage: str, step: int, steps: int) -> None:
+                bar.set_postfix_str(stage + (f" {step}/{steps}" if steps > 1 else ""))
 
-    results = evaluate(bar, model, judges, methods, settings, report, tell)
-    summaries = summarize(results)
-    tables = [table(summaries)]
-    if args.against:
-        tables.append(table(summarize(differences(results, args.against)), "+"))
-    text = "\n\n".join([*tables, protocol(summaries, methods, model, judges, settings)]) + "\n"
-    print(text, end="")
-    used = {"preset": args.preset, "precision": args.precision, "options": asdict(settings.options)}
-    used |= {"search_steps": args.search, "edit": args.edit}
-    _write(args.json, to_json({**plain(results, summaries), "protocol": text, **used}))
-    _write(args.csv, to_csv(results))
-    _write(args.markdown, text)
+            for new in evaluate(bar, comparison, report, tell, done):
+                before = figures.get((new.name, new.method), new)
+                figures[new.name, new.method] = replace(new, edits={**before.edits, **new.edits})
+                if args.csv:
+                    save_csv(args.csv, figures.values())
+    finally:  # after Ctrl-C and errors of ours too: what was finished took time
+        results = finished(figures.values(), names, list(methods), [edit.name for edit in edits])
+        measured = len(results) // len(methods)
+        if measured < len(paths):
+            complain(f"{measured} of {len(paths)} photos were measured by all methods.")
+        if results:
+            _show(results, comparison, len(paths), args)
     return 1 if failed or failures else 0
 
 
-def _mover(recipe: str | None, model: Model) -> Callable[[Tensor], Tensor] | None:
-    """Make a function of a recipe's attributes that moves w_plus."""
-    if recipe is None:
-        return None
-    attributes = parse(recipe, model.domain.name).attributes
-    if not attributes:
-        raise OptionError(f"The edit {recipe} changes no attribute; name one with a strength, as in age +2.")
-    tools = Tools(model)
-    moves = [(tools.direction(name), strength) for name, strength in attributes.items()]
+def _changes(edits: Sequence[str], model: Model) -> tuple[Change, ...]:
+    """Read edits and load what they need."""
+    if not edits:
+        return ()
+    if model.domain != FACES:
+        raise OptionError(
+            f"Edits of {model.domain.name}s cannot be measured, because the scorer knows faces only; leave "
+            "--edits out."
+        )
+    from editing.evaluation import Scores, changes, read_edits  # here because the scorer's package is large
+    from editing.scores import load_scorer
+    from editing.tools import Tools
 
-    def moved(w_plus: Tensor) -> Tensor:
-        for direction, strength in moves:
-            w_plus = move(w_plus, direction, strength)
-        return w_plus
+    return changes(read_edits(edits), Tools(model), Scores(load_scorer(model.device), model))
 
-    return moved
+
+def _earlier(file: Path, made_with: Mapping[str, str]) -> dict[tuple[str, str], Figures]:
+    """Read what an earlier run measured, by photo and method, and see that the file can be written."""
+    figures = {(found.name, found.method): found for found in load_csv(file)}
+    for found in figures.values():
+        if found.settings != made_with.get(found.method, found.settings):
+            raise OptionError(
+                f"The file {file.name} holds figures of {found.method} with other settings "
+                f"({found.settings}) than now ({made_with[found.method]}); choose another file."
+            )
+    save_csv(file, figures.values())
+    return figures
+
+
+def _announce(methods: Sequence[str], search_steps: int) -> None:
+    """Say how long the searches of methods, each named once a photo, may take."""
+    searching = [name for name in methods if METHODS[name].searches]
+    steps = search_steps * sum(METHODS[name].searches for name in searching)
+    if steps:
+        minutes = max(steps * SECONDS_A_STEP / 60, 1)
+        named = " and ".join(dict.fromkeys(searching))
+        complain(f"{named} will take up to {steps:,} steps, on two CPU cores about {minutes:,.0f} min.")
+
+
+def _show(results: Sequence[Figures], comparison: Comparison, asked: int, args: argparse.Namespace) -> None:
+    """Print tables and protocol, and write them and all figures to files."""
+    summaries = summarize(results)
+    apart = summarize(differences(results, args.against)) if args.against else []
+    settings = comparison.settings
+    layouts = [table, edit_table] if settings.changes else [table]
+    tables = [lay_out(*part) for lay_out in layouts for part in ((summaries, ""), (apart, "+")) if part[0]]
+    text = "\n\n".join([*tables, protocol(summaries, comparison, asked)]) + "\n"
+    print(text, end="")
+    used = {"preset": args.preset, "precision": args.precision, "options": asdict(settings.options)}
+    used |= {"search_steps": args.search, "edits": [change.name for change in settings.changes]}
+    _write(args.json, to_json({**plain(results, summaries), "protocol": text, **used}))
+    _write(args.markdown, text)
 
 
 def _write(file: Path | None, text: str) -> None:

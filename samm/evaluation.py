@@ -1,20 +1,18 @@
-"""Evaluation: what inversions are worth, in figures, method beside method on the same files.
+"""Evaluation: what inversions and their edits are worth, in figures, method beside method on the same files.
 
 Up to three pictures of each photo are measured: the generator's alone, the aligned one before blending
 (x̂_in), and the blended result. Blending copies pixels, so the first two and the mask area belong beside the
-third. Whoever reads a figure needs the protocol with it, so `protocol` states it for each table.
+third. Each edit's result is measured against the photo and against the un-edited result. Whoever reads a
+figure needs the protocol with it, so `protocol` states it for each table.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import zlib
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import fmean
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,49 +20,42 @@ from torch import Tensor
 
 from samm.cars import center_quad, crop_car
 from samm.domains import FACES, Domain
-from samm.errors import PhotoError
+from samm.errors import PhotoError, UserError
 from samm.faces import crop_face
+from samm.figures import PICTURES, Figures, Summary
 from samm.identity import FaceDescriptor
 from samm.inversion import Inversion, Progress
-from samm.methods import Method, Settings
-from samm.metrics import Published, bootstrap_interval, frechet_distance, load_fid, load_lpips, psnr, ssim
+from samm.methods import Change, Edited, Method, Settings
+from samm.metrics import (
+    FACE,
+    PSNR_LIMIT,
+    Published,
+    background,
+    load_fid,
+    load_lpips,
+    psnr,
+    psnr_within,
+    ssim,
+)
 from samm.models import Model, load_descriptor
 from samm.ops import area_resize
 from samm.perceptual import STLPIPS
 from samm.photo import open_photo, to_pm1
 
 __all__ = [
-    "Figures",
+    "Comparison",
     "Judges",
-    "Mean",
-    "Summary",
-    "differences",
     "evaluate",
     "load_judges",
     "measure",
+    "measure_edit",
     "open_crop",
-    "plain",
     "protocol",
-    "summarize",
-    "table",
-    "to_csv",
+    "signatures",
 ]
 
 VIEW_SIZE = 256  # edge at which the learned metrics look
-# Attribute of Inversion -> name in files, title in tables.
-PICTURES = {
-    "generated": ("generator", "generator only"),
-    "aligned": ("aligned", "aligned, un-blended"),
-    "blended": ("blended", "blended"),
-}
-# Metric -> title, decimals.
-METRICS = {
-    "psnr": ("PSNR dB", 2),
-    "ssim": ("SSIM", 3),
-    "st_lpips": ("ST-LPIPS", 3),
-    "lpips": ("LPIPS", 3),
-    "identity": ("identity", 3),
-}
+KEPT = 0.9  # of the mask: above it, a pixel counts as the photo's
 
 
 @dataclass(frozen=True)
@@ -79,47 +70,21 @@ class Judges:
     lpips: Published
     fid: Published
 
-
-@dataclass(frozen=True)
-class Figures:
-    """Figures of one photo under one method.
-
-    Attributes:
-        name: of the photo.
-        method: its name.
-        pictures: metric by picture, named as in `PICTURES`.
-        mask_area: mean of the mask that the result was blended with; None where nothing is blended.
-        seconds: from crop to pictures, on the wall.
-        features: by picture, and by "photo", Inception features (1, D); empty where FID is not available.
-    """
-
-    name: str
-    method: str
-    pictures: dict[str, dict[str, float]]
-    mask_area: float | None
-    seconds: float
-    features: dict[str, Tensor] = field(default_factory=dict, repr=False)
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
+        network = self.perceptual if self.descriptor is None else self.descriptor
+        return next(network.buffers()).device
 
 
 @dataclass(frozen=True)
-class Mean:
-    """A mean over photos and its 95 % bootstrap interval."""
+class Comparison:
+    """What is compared, and by what: methods by name, from `choose`, that share a model and settings."""
 
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One method over all photos; see `Figures`. `fid` is by picture, and empty where not available."""
-
-    method: str
-    photos: int
-    pictures: dict[str, dict[str, Mean]]
-    mask_area: Mean | None
-    seconds: Mean
-    fid: dict[str, float]
+    methods: Mapping[str, Method]
+    model: Model
+    judges: Judges
+    settings: Settings = field(default_factory=Settings)
 
 
 def load_judges(model: Model) -> Judges:
@@ -157,43 +122,55 @@ def open_crop(path: Path, size: int, domain: Domain = FACES) -> np.ndarray:
 
 def evaluate(
     paths: Iterable[Path],
-    model: Model,
-    judges: Judges,
-    methods: Mapping[str, Method],
-    settings: Settings | None = None,
-    on_error: Callable[[Path, PhotoError], None] | None = None,
+    comparison: Comparison,
+    on_error: Callable[[Path, UserError], None] | None = None,
     progress: Progress | None = None,
-) -> list[Figures]:
-    """Invert and measure cropped photos by each method, photo after photo.
+    skip: Container[tuple[str, str]] = (),
+) -> Iterator[Figures]:
+    """Invert, edit and measure cropped photos by each method, photo after photo.
 
     Args:
         paths: of the photos.
-        model: inverts.
-        judges: measure.
-        methods: by name, from `choose`.
-        settings: shared by all methods.
-        on_error: takes a photo that cannot be used, which is then left out for all methods; raised if None.
+        comparison: the methods, and what measures.
+        on_error: takes a photo that cannot be used, or that a method fails on, which ends its turn; raised if
+            None.
         progress: told of each stage, which begins with the method's name.
+        skip: photos' and methods' names that need not be measured again.
+
+    Yields:
+        The figures of each photo and method as soon as they are known.
     """
-    settings, results = settings or Settings(), []
+    model, made_with = comparison.model, signatures(comparison)
     for path in paths:
+        rest = [name for name in comparison.methods if (path.stem, name) not in skip]
         try:
-            crop = open_crop(path, model.resolution, model.domain)
-        except PhotoError as error:
+            crop = open_crop(path, model.resolution, model.domain) if rest else None
+            for name in rest:
+                figures = _try(path.stem, crop, name, comparison, progress or (lambda *stage: None))
+                yield replace(figures, settings=made_with[name])
+        except UserError as error:
             if on_error is None:
                 raise
             on_error(path, error)
-            continue
-        for name, method in methods.items():
-            start = time.perf_counter()
-            inversion = method.run(crop, model, settings, _named(progress, name))
-            seconds = time.perf_counter() - start
-            results.append(measure(path.stem, name, inversion, method.pictures, seconds, judges))
-    return results
 
 
-def _named(progress: Progress | None, name: str) -> Progress | None:
-    return progress and (lambda stage, done, total: progress(f"{name}: {stage}", done, total))
+def _try(photo: str, crop: np.ndarray, name: str, comparison: Comparison, tell: Progress) -> Figures:
+    """Invert a photo by one method, apply all edits, and measure."""
+    method, settings, judges = comparison.methods[name], comparison.settings, comparison.judges
+    start = time.perf_counter()
+    inversion, drawn_by = method.run(
+        crop, comparison.model, settings, lambda stage, done, total: tell(f"{name}: {stage}", done, total)
+    )
+    seconds = time.perf_counter() - start
+    figures = measure(photo, name, inversion, method.pictures, seconds, judges)
+    edits = {}
+    for change in settings.changes:
+        tell(f"{name}: {change.name}", 0, 1)
+        start = time.perf_counter()
+        edited = method.edit(inversion, drawn_by, change)
+        seconds = time.perf_counter() - start
+        edits[change.name] = {**measure_edit(edited, change, judges), "seconds": seconds}
+    return replace(figures, edits=edits)
 
 
 @torch.inference_mode()
@@ -201,7 +178,7 @@ def measure(
     name: str, method: str, inversion: Inversion, pictures: Sequence[str], seconds: float, judges: Judges
 ) -> Figures:
     """Measure some pictures of an inversion, named as its attributes, against its crop."""
-    device = next(judges.perceptual.buffers()).device
+    device = judges.device
     trim, rows = inversion.domain.trim, inversion.domain.rows(VIEW_SIZE)
 
     def view(picture_u8: np.ndarray) -> Tensor:
@@ -228,7 +205,7 @@ def measure(
     if judges.fid.network is not None:
         features["photo"] = _inception(judges.fid, crop_u8, device)
     area = inversion.kept if "blended" in pictures else None
-    return Figures(name, method, figures, area, seconds, features)
+    return Figures(name, method, figures, area, seconds, features=features)
 
 
 def _inception(fid: Published, picture_u8: np.ndarray, device: torch.device) -> Tensor:
@@ -236,123 +213,43 @@ def _inception(fid: Published, picture_u8: np.ndarray, device: torch.device) -> 
     return fid.network(torch.tensor(picture_u8).permute(2, 0, 1)[None].to(device)).float().cpu()
 
 
-def summarize(results: Sequence[Figures]) -> list[Summary]:
-    """Average each method over its photos, in the order in which methods first appear.
+@torch.inference_mode()
+def measure_edit(edited: Edited, change: Change, judges: Judges) -> dict[str, float]:
+    """Measure an edited face against the photo and against the result before the edit.
 
-    Raises:
-        PhotoError: there is nothing to average.
+    "kept_psnr" is left out where the mask before the edit kept nothing.
     """
-    if not results:
-        raise PhotoError("No photo could be measured; check the files named above.")
-    return [_summary(method, figures) for method, figures in _by_method(results).items()]
+    device = judges.device
+    photo, before, after = edited.before.crop, edited.before.blended, edited.picture
+    views = torch.cat([area_resize(to_pm1(p).to(device), VIEW_SIZE) for p in (photo, before, after)])
+    likeness = judges.descriptor(views)  # (3, 128)
+    outside = torch.from_numpy(background(VIEW_SIZE)).to(device)
+    around = judges.perceptual.features(views[::2] * outside)  # of photo and edit, their faces grey
+    a, b = zip(*(feature.split(1) for feature in around), strict=True)
+    kept = (edited.before.keep_photo[0, 0] > KEPT).numpy()
+    return {
+        **change.score(photo, before, after),
+        "identity": (likeness[2] * likeness[0]).sum().item(),
+        "identity_before": (likeness[2] * likeness[1]).sum().item(),
+        "background_psnr": psnr_within(photo, after, background(len(photo))),
+        "background_st_lpips": judges.perceptual.distance(a, b).item(),
+        **({"kept_psnr": psnr_within(photo, after, kept)} if kept.any() else {}),
+    }
 
 
-def differences(results: Sequence[Figures], against: str) -> list[Figures]:
-    """Subtract a method's figures from the others', photo by photo and picture by picture.
-
-    Summarized, their intervals are free of what the photos differ by, and one without 0 is a difference.
-    Pictures that only one of the two methods has are left out.
-    """
-    by_method = _by_method(results)
-    base = by_method.pop(against)
-    return [_minus(a, b) for others in by_method.values() for a, b in zip(others, base, strict=True)]
-
-
-def _minus(a: Figures, b: Figures) -> Figures:
-    shared = [picture for picture in a.pictures if picture in b.pictures]
-    return Figures(
-        name=a.name,
-        method=f"{a.method} − {b.method}",
-        pictures={p: {m: value - b.pictures[p][m] for m, value in a.pictures[p].items()} for p in shared},
-        mask_area=None if a.mask_area is None or b.mask_area is None else a.mask_area - b.mask_area,
-        seconds=a.seconds - b.seconds,
-    )
-
-
-def _by_method(results: Iterable[Figures]) -> dict[str, list[Figures]]:
-    groups: dict[str, list[Figures]] = {}
-    for figures in results:
-        groups.setdefault(figures.method, []).append(figures)
-    return groups
-
-
-def _summary(method: str, results: list[Figures]) -> Summary:
-    first = results[0]
-    areas = [r.mask_area for r in results if r.mask_area is not None]
-    return Summary(
-        method=method,
-        photos=len(results),
-        pictures={
-            picture: {metric: _mean([r.pictures[picture][metric] for r in results]) for metric in metrics}
-            for picture, metrics in first.pictures.items()
-        },
-        mask_area=_mean(areas) if areas else None,
-        seconds=_mean([r.seconds for r in results[1:] or results]),
-        fid={
-            picture: frechet_distance(
-                *(torch.cat([r.features[p] for r in results]) for p in ("photo", picture))
-            )
-            for picture in first.features
-            if picture != "photo" and len(results) > 1
-        },
-    )
-
-
-def _mean(values: Sequence[float]) -> Mean:
-    return Mean(fmean(values), *bootstrap_interval(values))
-
-
-def table(summaries: Sequence[Summary], sign: str = "") -> str:
-    """Lay methods and their pictures out as one Markdown table: mean [95 % interval]; sign "+" shows both."""
-    metrics = [m for m in METRICS if m in next(iter(summaries[0].pictures.values()))]
-    fid = any(summary.fid for summary in summaries)
-    titles = ["method", "picture", *(METRICS[m][0] for m in metrics)]
-    titles += [*(["FID"] if fid else []), "mask area", "seconds"]
-    lines = [_row(titles), "|" + "---|" * len(titles)]
-    for summary in summaries:
-        for picture, means in summary.pictures.items():
-            title = next(title for name, title in PICTURES.values() if name == picture)
-            cells = [
-                summary.method,
-                title,
-                *(_cell(means[m], sign, METRICS[m][1], summary.photos) for m in metrics),
-            ]
-            if fid:
-                cells.append(f"{summary.fid[picture]:.1f}" if picture in summary.fid else "–")
-            area = summary.mask_area if picture == "blended" else None
-            cells.append(_cell(area, sign, 3, summary.photos) if area else "–")
-            cells.append(_cell(summary.seconds, sign, 2, summary.photos - 1))
-            lines.append(_row(cells))
-    return "\n".join(lines)
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _cell(mean: Mean, sign: str, decimals: int, count: int) -> str:
-    """Write a mean, and its interval where more than one value makes one."""
-    value, low, high = (f"{number:{sign}.{decimals}f}" for number in (mean.value, mean.low, mean.high))
-    return f"{value} [{low}, {high}]" if count > 1 else value
-
-
-def protocol(
-    summaries: Sequence[Summary],
-    methods: Mapping[str, Method],
-    model: Model,
-    judges: Judges,
-    settings: Settings,
-) -> str:
-    """State how the figures of a table came about, as Markdown."""
+def protocol(summaries: Sequence[Summary], comparison: Comparison, asked: int) -> str:
+    """State how the figures of a table came about, as Markdown; `asked` photos were to be measured."""
+    model, judges, settings = comparison.model, comparison.judges, comparison.settings
     options, domain = settings.options, model.domain
     sides, view = _sides(model.resolution, domain), _sides(VIEW_SIZE, domain)
-    kind = "square FFHQ crops" if domain == FACES else f"pictures of {domain.name}s, 4:3,"
     machine = f"CPU threads: {torch.get_num_threads()}" if model.device.type == "cpu" else model.device.type
     if judges.lpips.network is not None:
         lpips = f"LPIPS: AlexNet of torchmetrics, RGB in -1…1, area-averaged to {view}."
     else:
         lpips = f"LPIPS: not available ({judges.lpips.reason})."
-    if judges.fid.network is not None:
+    if judges.fid.network is not None and not any(summary.fid for summary in summaries):
+        fid = "FID: left out (it needs two photos, all of them measured in this run)."
+    elif judges.fid.network is not None:
         fid = (
             f"FID: 2048 Inception features of torch-fidelity, 8-bit pictures of {sides} in its own bilinear "
             f"scaling to 299², against the same photos; with {summaries[0].photos} photos it is strongly "
@@ -364,11 +261,15 @@ def protocol(
         f"Identity: cosine of a dlib-type descriptor at 150² on the fixed box of the crop at {VIEW_SIZE}²; "
         "not ArcFace, and different people score about .89."
     )
+    kind = "square FFHQ crops" if domain == FACES else f"pictures of {domain.name}s, 4:3,"
+    photos = f"{summaries[0].photos}"
+    if summaries[0].photos < asked:
+        photos += f" of {asked}, the others not measured by all methods:"
     lines = [
-        f"Photos: {summaries[0].photos} {kind} at {sides}, others scaled to it; 8-bit RGB.",
+        f"Photos: {photos} {kind} at {sides}, others scaled to it; 8-bit RGB.",
         f"Model: preset {model.preset}, {model.precision}; {options.encoder_steps} encoder passes, "
-        f"N = {options.iterations}, {options.refine_steps} refinement steps, mask strength "
-        f"{options.mask_strength:g}, where a method does not say otherwise.",
+        f"N = {options.iterations}, {options.refine_steps} refinement and {options.tune_steps} tuning "
+        f"steps, mask strength {options.mask_strength:g}, where a method does not say otherwise.",
         f"PSNR and SSIM: pictures rounded to 8 bits (0…255), {sides}, all three channels, no border cropped; "
         "SSIM with an 11×11 Gaussian of σ 1.5, valid region.",
         f"ST-LPIPS: AlexNet, RGB in -1…1, area-averaged to {view}; not LPIPS.",
@@ -383,9 +284,33 @@ def protocol(
         "same photos, so intervals that overlap may hide a difference that every photo shows; a table of "
         "differences, photo by photo, tells.",
     ]
-    for name, method in methods.items():
-        lines.append(f"{name}: {method.description} ({method.source}){_details(name, settings)}.")
+    if settings.changes:
+        lines += _edit_protocol(settings.changes, model.resolution)
+    for name, method in comparison.methods.items():
+        lines.append(f"{name}: {method.description} ({method.source}){_details(name, method, settings)}.")
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _edit_protocol(changes: Sequence[Change], size: int) -> list[str]:
+    """State how edits were measured."""
+    return [
+        f"Edits: {'; '.join(change.name for change in changes)}; each starts from the photo's inversion. "
+        "Generator-only methods draw the moved code; the others also blend it, with the flows and masks of "
+        "the inversion where their lines do not say otherwise.",
+        "Identity of an edit: of its result to the photo, and to the method's own result without the edit. "
+        "An edit of age, gender or glasses is meant to change the face, so read it beside the target: what "
+        "changes nothing keeps identity best.",
+        f"Background: outside the ellipse (x / {FACE[0]:g})² + (y / {FACE[1]:g})² = 1 of a crop that spans "
+        f"-1…1, {background(VIEW_SIZE).mean():.0%} of it and the same for all methods: wall, shoulders, ends "
+        f"of long hair. PSNR of edit and photo there at {size}², at most {PSNR_LIMIT:.1f} dB, which rounding "
+        "costs; ST-LPIPS of both with the ellipse painted grey.",
+        f"Kept PSNR: edit and photo where the mask of the result without the edit exceeds {KEPT:g}; photos "
+        "of which it keeps nothing are left out. It tells whether an edit breaks into what was kept; each "
+        "method keeps something else, so compare only those with equal masks.",
+        "Seconds of an edit: from the inversion to the picture, the first photo left out where there are "
+        "more.",
+        *dict.fromkeys(change.meaning for change in changes),
+    ]
 
 
 def _sides(size: int, domain: Domain) -> str:
@@ -394,63 +319,31 @@ def _sides(size: int, domain: Domain) -> str:
     return f"{size}²" if domain.height == 1 else f"{size}×{rows.stop - rows.start}"
 
 
-def _details(name: str, settings: Settings) -> str:
-    steps = settings.search_steps
-    details = {
-        "optimization": f"; at most {steps} steps",
-        "pti": f"; at most {steps} + {steps} steps",
-        "difference-mask": f"; here {settings.edit}",
-    }
-    return details.get(name, "")
+def signatures(comparison: Comparison) -> dict[str, str]:
+    """Say in a line for each method what its figures depend on; only equal ones may be put together."""
+    model, settings = comparison.model, comparison.settings
+    options, lpips = settings.options, "; with LPIPS" if comparison.judges.lpips.network else ""
+    shared = (
+        f"{model.preset} {_fingerprint(model)}, {model.precision}, {model.device.type}; "
+        f"{options.encoder_steps} passes, N {options.iterations}, {options.refine_steps} refinement and "
+        f"{options.tune_steps} tuning steps, mask strength {options.mask_strength:g}{lpips}"
+    )
+    return {name: shared + _details(name, m, settings) for name, m in comparison.methods.items()}
 
 
-def to_csv(results: Sequence[Figures]) -> str:
-    """Write one line for each photo, method and picture, methods together and photos in their order."""
-    metrics = [m for m in METRICS if m in next(iter(results[0].pictures.values()))]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["method", "photo", "picture", *metrics, "mask_area", "seconds"])
-    order = list(dict.fromkeys(r.method for r in results))
-    for r in sorted(results, key=lambda r: order.index(r.method)):
-        for picture, figures in r.pictures.items():
-            area = f"{r.mask_area:.5f}" if picture == "blended" else ""
-            values = [f"{figures[m]:.5f}" for m in metrics]
-            writer.writerow([r.method, r.name, picture, *values, area, f"{r.seconds:.3f}"])
-    return text.getvalue()
+def _fingerprint(model: Model) -> str:
+    """Tell weights from others, eight hexadecimal digits."""
+    digits = 0
+    for part in (model.generator, model.encoder, model.samm):
+        for tensor in part.state_dict().values() if part is not None else ():
+            digits = zlib.crc32(tensor.cpu().numpy().tobytes(), digits)
+    return f"{digits:08x}"
 
 
-def plain(results: Sequence[Figures], summaries: Sequence[Summary]) -> dict[str, Any]:
-    """Give all figures as plain values for JSON; `means` is the first method's."""
-    methods = {
-        s.method: {"means": _values(s, _value), "intervals": _values(s, _interval), "fid": s.fid}
-        for s in summaries
-    }
-    photos = [
-        {
-            "name": r.name,
-            "method": r.method,
-            "pictures": r.pictures,
-            "mask_area": r.mask_area,
-            "seconds": r.seconds,
-        }
-        for r in results
-    ]
-    return {"means": methods[summaries[0].method]["means"], "methods": methods, "photos": photos}
-
-
-def _values(summary: Summary, read: Callable[[Mean], Any]) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        picture: {metric: read(mean) for metric, mean in means.items()}
-        for picture, means in summary.pictures.items()
-    }
-    values["mask_area"] = read(summary.mask_area) if summary.mask_area else None
-    values["seconds"] = read(summary.seconds)
-    return values
-
-
-def _value(mean: Mean) -> float:
-    return mean.value
-
-
-def _interval(mean: Mean) -> list[float]:
-    return [mean.low, mean.high]
+def _details(name: str, method: Method, settings: Settings) -> str:
+    """Say what of the settings counts for one method alone."""
+    if method.searches:
+        return f"; at most {' + '.join([str(settings.search_steps)] * method.searches)} steps"
+    if name == "difference-mask":
+        return f"; its own picture under the mask of {settings.changes[0].name}"
+    return ""

@@ -1,7 +1,10 @@
-"""Ways to invert a photo, for comparison on the same files with the same encoder and generator.
+"""Ways to invert a photo and to edit it, for comparison on the same files with the same networks.
 
 Each is the idea of a published method in a few lines on our networks, not that method's own weights or code:
 their figures say what the idea gives here, and must not be read as the figures of the papers they come from.
+
+What an edit is stays unknown here: a `Change` applies it to any inversion, and each method says how its
+inversions are edited.
 
 Shapes: L style rows, H edge of the crop, V edge at which masks are made. Masks: 1 keeps the photo's pixel.
 """
@@ -24,7 +27,17 @@ from samm.models import Model
 from samm.ops import area_resize
 from samm.photo import to_pm1, to_u8
 
-__all__ = ["METHODS", "Method", "Settings", "choose", "difference_mask", "error_mask"]
+__all__ = [
+    "METHODS",
+    "SECONDS_A_STEP",
+    "Change",
+    "Edited",
+    "Method",
+    "Settings",
+    "choose",
+    "difference_mask",
+    "error_mask",
+]
 
 ALL = "all"
 VIEW_SIZE = 256  # V
@@ -32,6 +45,35 @@ ERROR_LEVEL = 0.3  # of the range of 2; chosen so that about as much of a photo 
 ERROR_PX = 17  # edge of the window over which an error is averaged
 CHANGE_LEVEL = 0.1  # of the range of 2
 CHANGE_PX = 9
+SECONDS_A_STEP = 2  # of a search on two CPU cores, measured with the embedded model
+
+
+@dataclass(frozen=True)
+class Change:
+    """One edit that every method carries out; `editing.evaluation` makes it of a recipe.
+
+    Attributes:
+        name: for people and files.
+        apply: an inversion, the model that draws it, and the rule by which the edit meets its masks ("reuse",
+            "recompute" or "adaptive", see `editing.masks`), to the drawn picture and the blended one, uint8
+            (H, H, 3).
+        score: the photo, the un-edited and the edited result, uint8 (H, H, 3), to metrics of what the edit
+            changed.
+        meaning: of these metrics, for the protocol.
+    """
+
+    name: str
+    apply: Callable[[Inversion, Model, str], tuple[np.ndarray, np.ndarray]]
+    score: Callable[[np.ndarray, np.ndarray, np.ndarray], dict[str, float]]
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Edited:
+    """An edited picture, uint8 (H, H, 3), and the result it came from, whose mask says what was kept."""
+
+    before: Inversion
+    picture: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -42,8 +84,7 @@ class Settings:
         options: of the inversions; `iterations` gives way where a method's name says N, and `refine_steps`
             and `tune_steps` count for the SAMM methods alone.
         search_steps: of `optimization`, and of each of the two phases of `pti`.
-        move: edits a code, w_plus (1, L, 512) to (1, L, 512); `difference-mask` needs it.
-        edit: what `move` does, for people.
+        changes: the edits; the inversion of `difference-mask` takes its mask from the first.
 
     Raises:
         OptionError: `search_steps` outside 1…500.
@@ -51,8 +92,7 @@ class Settings:
 
     options: Options = field(default_factory=Options)
     search_steps: int = 60
-    move: Callable[[Tensor], Tensor] | None = None
-    edit: str = "an edit without a name"
+    changes: tuple[Change, ...] = ()
 
     def __post_init__(self):
         """Check the range before a long comparison begins."""
@@ -62,26 +102,41 @@ class Settings:
             )
 
 
-Run = Callable[[np.ndarray, Model, Settings, Progress | None], Inversion]
+# Crop uint8 (H, H, 3) to the inversion and the model, with or without SAMM, that made it and makes its edits.
+Run = Callable[[np.ndarray, Model, Settings, Progress | None], tuple[Inversion, Model]]
+Edit = Callable[[Inversion, Model, Change], Edited]
+
+
+def _under(rule: str) -> Edit:
+    """Edit as the page does, under one rule for masks; without masks the result is the drawn edit."""
+
+    def edit(inversion: Inversion, model: Model, change: Change) -> Edited:
+        return Edited(inversion, change.apply(inversion, model, rule)[1])
+
+    return edit
 
 
 @dataclass(frozen=True)
 class Method:
-    """One way to invert.
+    """One way to invert and edit.
 
     Attributes:
         description: one line for tables.
         source: the publication whose idea it is.
-        run: crop uint8 (H, H, 3) to the inversion.
+        run: inverts.
         pictures: attributes of the inversion that are pictures of their own; the others repeat one of them.
-        needs: "samm", "move" of the settings, or nothing.
+        needs: "samm", "edit" for changes among the settings, both or nothing.
+        searches: how many times it takes up to `search_steps` steps for a photo.
+        edit: changes what `run` gave.
     """
 
     description: str
     source: str
     run: Run
     pictures: tuple[str, ...] = ("generated", "aligned", "blended")
-    needs: str = ""
+    needs: tuple[str, ...] = ()
+    searches: int = 0
+    edit: Edit = _under("reuse")
 
 
 def choose(names: Sequence[str], model: Model, settings: Settings) -> dict[str, Method]:
@@ -90,18 +145,21 @@ def choose(names: Sequence[str], model: Model, settings: Settings) -> dict[str, 
     Raises:
         OptionError: a method is unknown, or lacks what it needs.
     """
-    lacks = {"samm": model.samm is None, "move": settings.move is None, "": False}
+    remedies = {}
+    if model.samm is None:
+        remedies["samm"] = (
+            f"SAMM, for which the preset {model.preset} has no weights; take another preset or method"
+        )
+    if not settings.changes:
+        remedies["edit"] = "an edit; name one with --edits"
     if list(names) == [ALL]:
-        return {name: method for name, method in METHODS.items() if not lacks[method.needs]}
-    remedies = {
-        "samm": f"SAMM, for which the preset {model.preset} has no weights; take another preset or method",
-        "move": "an edit whose difference it can look at; name one with --edit",
-    }
+        return {name: method for name, method in METHODS.items() if not remedies.keys() & set(method.needs)}
     for name in names:
         if name not in METHODS:
             raise OptionError(f"There is no method {name}; choose {ALL} or some of {', '.join(METHODS)}.")
-        if lacks[METHODS[name].needs]:
-            raise OptionError(f"The method {name} needs {remedies[METHODS[name].needs]}.")
+        for lack in METHODS[name].needs:
+            if lack in remedies:
+                raise OptionError(f"The method {name} needs {remedies[lack]}.")
     return {name: METHODS[name] for name in names}
 
 
@@ -132,23 +190,31 @@ def _difference(a_pm1: Tensor, b_pm1: Tensor, window_px: int) -> Tensor:
     return F.avg_pool2d(apart, window_px, 1, window_px // 2, count_include_pad=False)
 
 
-def _encoder(crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None) -> Inversion:
-    options = replace(settings.options, encoder_steps=1, refine_steps=0, tune_steps=0)
-    return invert(crop_u8, replace(model, samm=None), options, progress)
+def _encoder(
+    crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
+) -> tuple[Inversion, Model]:
+    options = replace(settings.options, encoder_steps=1)
+    return _residual(crop_u8, model, replace(settings, options=options), progress)
 
 
-def _residual(crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None) -> Inversion:
-    options = replace(settings.options, refine_steps=0, tune_steps=0)
-    return invert(crop_u8, replace(model, samm=None), options, progress)
+def _residual(
+    crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
+) -> tuple[Inversion, Model]:
+    alone, options = replace(model, samm=None), replace(settings.options, refine_steps=0, tune_steps=0)
+    return invert(crop_u8, alone, options, progress), alone
 
 
-def _samm(crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None) -> Inversion:
-    return invert(crop_u8, model, settings.options, progress)
+def _samm(
+    crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
+) -> tuple[Inversion, Model]:
+    return invert(crop_u8, model, settings.options, progress), model
 
 
 def _samm_of(iterations: int) -> Run:
-    def run(crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None) -> Inversion:
-        return invert(crop_u8, model, replace(settings.options, iterations=iterations), progress)
+    def run(
+        crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
+    ) -> tuple[Inversion, Model]:
+        return invert(crop_u8, model, replace(settings.options, iterations=iterations), progress), model
 
     return run
 
@@ -166,43 +232,51 @@ class _Unaligned(nn.Module):
         return torch.zeros_like(flow), mask
 
 
-def _unaligned(crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None) -> Inversion:
-    levels = {r: _Unaligned(model.samm.levels[str(r)]) for r in model.samm.resolutions}
-    return invert(crop_u8, replace(model, samm=Levels(levels)), settings.options, progress)
+def _unaligned(
+    crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
+) -> tuple[Inversion, Model]:
+    levels = Levels({r: _Unaligned(model.samm.levels[str(r)]) for r in model.samm.resolutions})
+    return _samm(crop_u8, replace(model, samm=levels), settings, progress)
 
 
 def _optimization(
     crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
-) -> Inversion:
-    start = _residual(crop_u8, model, settings, progress)
-    return refine(start, replace(model, samm=None), settings.search_steps, progress)
+) -> tuple[Inversion, Model]:
+    start, alone = _residual(crop_u8, model, settings, progress)
+    return refine(start, alone, settings.search_steps, progress), alone
 
 
-def _pti(crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None) -> Inversion:
-    pivot = _optimization(crop_u8, model, settings, progress)
-    return tune(pivot, replace(model, samm=None), settings.search_steps, progress)
+def _pti(
+    crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
+) -> tuple[Inversion, Model]:
+    pivot, alone = _optimization(crop_u8, model, settings, progress)
+    return tune(pivot, alone, settings.search_steps, progress), alone
 
 
 def _error_masked(
     crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
-) -> Inversion:
-    drawn = _residual(crop_u8, model, settings, progress)
-    return _masked(drawn, error_mask(drawn.photo_pm1, to_pm1(drawn.generated)))
+) -> tuple[Inversion, Model]:
+    drawn, alone = _residual(crop_u8, model, settings, progress)
+    return _masked(drawn, error_mask(drawn.photo_pm1, to_pm1(drawn.generated))), alone
 
 
-@torch.inference_mode()
 def _difference_masked(
     crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
-) -> Inversion:
-    """Blend the *un-edited* picture under the mask that the edit brings about.
+) -> tuple[Inversion, Model]:
+    """Blend the *un-edited* picture under the mask that the first edit brings about.
 
     So it compares with the photo as the other methods do; how much is kept depends on the edit and says
     nothing about what the generator can draw.
     """
-    drawn = _residual(crop_u8, model, settings, progress)
-    with model.autocast():
-        after = model.generator.synthesize(settings.move(drawn.w_plus).to(model.device)).float()
-    return _masked(drawn, difference_mask(to_pm1(drawn.generated), after.clamp(-1, 1).cpu()))
+    drawn, alone = _residual(crop_u8, model, settings, progress)
+    return _edit_by_difference(drawn, alone, settings.changes[0]).before, alone
+
+
+def _edit_by_difference(inversion: Inversion, model: Model, change: Change) -> Edited:
+    """Blend the drawn edit under the mask of its own, and the un-edited picture likewise."""
+    after = to_pm1(change.apply(inversion, model, "reuse")[0])
+    before = _masked(inversion, difference_mask(to_pm1(inversion.generated), after))
+    return Edited(before, to_u8(blend(before.photo_pm1, after, before.keep_photo)))
 
 
 def _masked(drawn: Inversion, keep_photo: Tensor) -> Inversion:
@@ -213,31 +287,48 @@ def _masked(drawn: Inversion, keep_photo: Tensor) -> Inversion:
 
 
 _DRAWN, _MASKED = ("generated",), ("generated", "blended")
+_SAMM, _EDIT = ("samm",), ("edit",)
 
 METHODS: dict[str, Method] = {
     "encoder": Method("one encoder pass, generator only", "e4e, Tov et al. 2021", _encoder, _DRAWN),
     "residual": Method(
         "all encoder passes, generator only", "ReStyle, Alaluf et al. 2021", _residual, _DRAWN
     ),
-    "samm": Method("SAMM as the options say", "Yang et al. 2023", _samm, needs="samm"),
+    "samm": Method("SAMM as the options say", "Yang et al. 2023", _samm, needs=_SAMM),
     **{
-        f"samm-{n}": Method(f"SAMM, N = {n}", "Yang et al. 2023, Table 1", _samm_of(n), needs="samm")
+        f"samm-{n}": Method(f"SAMM, N = {n}", "Yang et al. 2023, Table 1", _samm_of(n), needs=_SAMM)
         for n in (1, 2, 3)
     },
+    "samm-recompute": Method(
+        "SAMM as the options say, flows and masks predicted anew for an edit",
+        "Yang et al. 2023, as its authors edit",
+        _samm,
+        needs=_SAMM + _EDIT,
+        edit=_under("recompute"),
+    ),
+    "samm-adaptive": Method(
+        "SAMM as the options say, masks lowered where an edit changes the drawn picture",
+        "this project's default",
+        _samm,
+        needs=_SAMM + _EDIT,
+        edit=_under("adaptive"),
+    ),
     "samm-unaligned": Method(
-        "SAMM's masks, all flows zero", "Yang et al. 2023, Table 3", _unaligned, _MASKED, "samm"
+        "SAMM's masks, all flows zero", "Yang et al. 2023, Table 3", _unaligned, _MASKED, _SAMM
     ),
     "optimization": Method(
         "the code optimized on the photo, generator only",
         "Image2StyleGAN, Abdal et al. 2019; started at the encoder's code",
         _optimization,
         _DRAWN,
+        searches=1,
     ),
     "pti": Method(
         "optimization, then the generator's weights tuned to the photo",
         "Pivotal tuning, Roich et al. 2022",
         _pti,
         _DRAWN,
+        searches=2,
     ),
     "error-mask": Method(
         f"photo kept where the generator's error exceeds {ERROR_LEVEL} of 2",
@@ -250,6 +341,7 @@ METHODS: dict[str, Method] = {
         "after DiffCAM, Song et al. 2022, whose map is learned",
         _difference_masked,
         _MASKED,
-        "move",
+        _EDIT,
+        edit=_edit_by_difference,
     ),
 }

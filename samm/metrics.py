@@ -4,7 +4,7 @@
 LPIPS and FID are other people's, and neither is required: libraries are imported and weights looked for,
 never fetched, when somebody asks for them, and what is absent has a reason instead of a number.
 
-Pictures are uint8 (H, W, 3) RGB; no border is cropped. Shapes: N pictures, D features.
+Pictures are uint8 (H, W, 3) RGB; no border is cropped. Shapes: N pictures, D features, H W pixels.
 """
 
 from __future__ import annotations
@@ -22,13 +22,51 @@ from torch import Tensor
 from samm.checkpoints import sha256
 from samm.photo import to_pm1
 
-__all__ = ["Published", "bootstrap_interval", "frechet_distance", "load_fid", "load_lpips", "psnr", "ssim"]
+__all__ = [
+    "FACE",
+    "PSNR_LIMIT",
+    "Published",
+    "background",
+    "bootstrap_interval",
+    "frechet_distance",
+    "load_fid",
+    "load_lpips",
+    "psnr",
+    "psnr_within",
+    "ssim",
+]
+
+# Half axes, across and down, of the ellipse about the middle of an FFHQ crop that holds face and short hair,
+# in a picture that spans -1…1; a third of the crop lies outside.
+FACE = (0.85, 1.0)
+ROUNDING = 1 / 12  # mean squared error of rounding to whole levels
+PSNR_LIMIT = float(10 * np.log10(255.0**2 / ROUNDING))  # 58.9 dB
 
 
 def psnr(a_u8: np.ndarray, b_u8: np.ndarray) -> float:
     """Give the peak signal-to-noise ratio in dB over all channels; infinite for equal pictures."""
     mse = float(np.mean(np.square(a_u8.astype(np.float32) - b_u8), dtype=np.float64))
     return float("inf") if mse == 0 else float(10 * np.log10(255.0**2 / mse))
+
+
+def psnr_within(a_u8: np.ndarray, b_u8: np.ndarray, region: np.ndarray) -> float:
+    """Give the PSNR in dB over a region, bool (H, W), at most `PSNR_LIMIT`, so that its mean stays finite.
+
+    Raises:
+        ValueError: the region is empty.
+    """
+    if not region.any():
+        raise ValueError("the region holds no pixel")
+    return min(psnr(a_u8[region], b_u8[region]), PSNR_LIMIT)
+
+
+def background(size: int) -> np.ndarray:
+    """Mark what lies outside the ellipse `FACE` of an FFHQ crop: bool (size, size).
+
+    It is the same for all faces and methods: the wall and shoulders, but also the ends of long hair.
+    """
+    place = (2 * np.arange(size) + 1) / size - 1  # of pixel centers
+    return (place / FACE[0]) ** 2 + (place[:, None] / FACE[1]) ** 2 > 1
 
 
 @torch.inference_mode()

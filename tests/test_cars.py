@@ -209,7 +209,8 @@ def test_evaluation_takes_pictures_of_cars_only_when_cropped(folder, photo, cars
             f"{name}.png: {name}.png is {sides} pixels and thus not cropped; evaluation takes cars of 4:3"
         )
         assert sentence in printed.err
-    assert "1 pictures of cars, 4:3, at 256×192" in printed.out
+    assert "Photos: 1 of 3" in printed.out
+    assert "pictures of cars, 4:3, at 256×192" in printed.out
     assert "dentity" not in printed.out  # the descriptor knows faces
     assert np.array_equal(
         open_crop(tmp_path / "good.png", SIZE, CARS), crop_car(photo, center_quad(photo), SIZE)
@@ -219,6 +220,12 @@ def test_evaluation_takes_pictures_of_cars_only_when_cropped(folder, photo, cars
         "ssim",
         "st_lpips",
     }
+
+
+def test_edits_of_cars_are_not_measured_by_a_scorer_of_faces(folder, capsys):
+    command = ["evaluate", str(folder), "--preset", PRESET, "--device", "cpu", "--edits", "viewpoint +1"]
+    assert main(command) == 1
+    assert "Edits of cars cannot be measured" in capsys.readouterr().err
 
 
 def test_evaluation_measures_picture_rows_only(inversion, cars):

@@ -18,21 +18,21 @@ from torch import Tensor
 
 import samm
 from samm.__main__ import main
-from samm.errors import PhotoError
-from samm.evaluation import (
-    Figures,
-    Judges,
-    differences,
-    evaluate,
-    measure,
-    plain,
-    protocol,
-    summarize,
-    table,
-    to_csv,
+from samm.errors import OptionError, PhotoError
+from samm.evaluation import Comparison, Judges, evaluate, measure, protocol
+from samm.figures import Figures, differences, finished, load_csv, plain, save_csv, summarize, table, to_csv
+from samm.methods import METHODS, Settings, choose
+from samm.metrics import (
+    PSNR_LIMIT,
+    Published,
+    background,
+    bootstrap_interval,
+    frechet_distance,
+    load_fid,
+    load_lpips,
+    psnr,
+    psnr_within,
 )
-from samm.methods import Settings, choose
-from samm.metrics import Published, bootstrap_interval, frechet_distance, load_fid, load_lpips
 from samm.photo import save_png
 
 LPIPS_ABSENT = Published("LPIPS", None, "the shelf is empty")
@@ -52,6 +52,10 @@ def _apart(a_pm1: Tensor, b_pm1: Tensor) -> Tensor:
 def _colors(pictures_u8: Tensor) -> Tensor:
     """Stand in for Inception: the mean color, three features."""
     return pictures_u8.float().mean((2, 3))
+
+
+def _compare(names: list[str], model: samm.Model, judges: Judges, settings: Settings) -> Comparison:
+    return Comparison(choose(names, model, settings), model, judges, settings)
 
 
 def _figures(method: str, name: str, psnr: float, seconds: float = 1.0) -> Figures:
@@ -98,6 +102,29 @@ def test_frechet_distance_against_the_formula(generator_rng):
     assert frechet_distance(a, a + 2) == pytest.approx(5 * 4, rel=1e-5)
     with pytest.raises(ValueError, match="two pictures"):
         frechet_distance(a[:1], b)
+
+
+# Regions ----------------------------------------------------------------------------------------------------
+
+
+def test_the_background_is_the_corners_of_a_crop():
+    outside = background(256)
+    assert outside.mean() == pytest.approx(1 - math.pi / 4 * 0.85, abs=0.003)
+    assert np.array_equal(outside, outside[::-1, ::-1])
+    assert not outside[30:226, 60:196].any()  # eyes, mouth, chin, forehead
+    assert outside[:, :18].all()
+    assert not outside[0, 120:136].any()  # it reaches the upper edge
+
+
+def test_psnr_within_a_region_sees_nothing_else_and_stays_finite():
+    photo = np.random.default_rng(3).integers(20, 200, (64, 64, 3), np.uint8)
+    edited, outside = photo.copy(), background(64)
+    edited[~outside] += 30  # the face alone
+    assert psnr_within(photo, edited, outside) == PSNR_LIMIT == pytest.approx(58.92, abs=0.01)
+    assert psnr_within(photo, edited, ~outside) == pytest.approx(20 * math.log10(255 / 30))
+    assert psnr_within(photo, edited, np.ones((64, 64), bool)) == psnr(photo, edited)
+    with pytest.raises(ValueError, match="no pixel"):
+        psnr_within(photo, edited, np.zeros((64, 64), bool))
 
 
 # Published metrics ------------------------------------------------------------------------------------------
@@ -193,9 +220,13 @@ def test_published_metrics_enter_the_figures_and_the_table(tiny, tiny_crop, judg
     text = table([summary])
     assert "| ST-LPIPS | LPIPS | identity | FID | mask area |" in text
     assert f"| {summary.fid['generator']:.1f} |" in text
-    stated = protocol([summary], choose(["samm"], tiny, Settings()), tiny, full, Settings())
+    comparison = _compare(["samm"], tiny, full, Settings())
+    stated = protocol([summary], comparison, 2)
     assert "LPIPS: AlexNet of torchmetrics" in stated
     assert "FID: 2048 Inception features of torch-fidelity" in stated
+    resumed = summarize([figures, replace(shifted, features={})])
+    assert resumed[0].fid == {}
+    assert "FID: left out" in protocol(resumed, comparison, 2)
 
 
 # Measuring --------------------------------------------------------------------------------------------------
@@ -220,14 +251,14 @@ def test_a_bad_photo_is_left_out_for_every_method(tmp_path, tiny, tiny_crop, jud
     save_png(tiny_crop, tmp_path / "a.png")
     save_png(tiny_crop[:, :400].copy(), tmp_path / "b.png")
     paths, told, failed = [tmp_path / "b.png", tmp_path / "a.png"], [], []
-    methods = choose(["error-mask", "encoder"], tiny, Settings())
-    results = evaluate(
-        paths,
-        tiny,
-        judges,
-        methods,
-        on_error=lambda path, error: failed.append(path.name),
-        progress=lambda stage, done, total: told.append(stage),
+    comparison = _compare(["error-mask", "encoder"], tiny, judges, Settings())
+    results = list(
+        evaluate(
+            paths,
+            comparison,
+            on_error=lambda path, error: failed.append(path.name),
+            progress=lambda stage, done, total: told.append(stage),
+        )
     )
     assert [(r.name, r.method) for r in results] == [("a", "error-mask"), ("a", "encoder")]
     assert [list(r.pictures) for r in results] == [["generator", "blended"], ["generator"]]
@@ -236,7 +267,7 @@ def test_a_bad_photo_is_left_out_for_every_method(tmp_path, tiny, tiny_crop, jud
     assert failed == ["b.png"]
     assert "encoder: Encoding" in told
     with pytest.raises(PhotoError, match="not cropped"):
-        evaluate(paths, tiny, judges, methods)
+        list(evaluate(paths, comparison))
 
 
 # Tables and files -------------------------------------------------------------------------------------------
@@ -279,9 +310,9 @@ def test_differences_are_taken_photo_by_photo():
 
 
 def test_the_protocol_names_what_is_absent_and_never_calls_st_lpips_lpips(tiny, judges):
-    settings = Settings(samm.Options(iterations=3), 7, lambda w_plus: w_plus, "age +2")
-    methods = choose(["samm", "pti", "difference-mask"], tiny, settings)
-    text = protocol(summarize([_figures("samm", "a", 10)]), methods, tiny, judges, settings)
+    settings = Settings(samm.Options(iterations=3), 7)
+    comparison = _compare(["samm", "pti"], tiny, judges, settings)
+    text = protocol(summarize([_figures("samm", "a", 10)]), comparison, 3)
     assert "LPIPS: not available (the shelf is empty)." in text
     assert "FID: not available (the shelf is bare)." in text
     for stated in (
@@ -291,9 +322,10 @@ def test_the_protocol_names_what_is_absent_and_never_calls_st_lpips_lpips(tiny, 
         "N = 3",
         "fp32",
         "at most 7 + 7 steps",
-        "here age +2",
+        "Photos: 1 of 3, the others not measured by all methods: square FFHQ crops",
     ):
         assert stated in text
+    assert "Edits" not in text
     assert "| LPIPS |" not in table(summarize([_figures("samm", "a", 10)]))
 
 
@@ -310,9 +342,49 @@ def test_csv_has_a_line_for_each_picture_methods_together():
         ("z", "b", "blended"),
         ("y", "a", "generator"),
     ]
-    assert rows[4]["psnr"] == "10.12346"
-    assert [r["mask_area"] for r in rows] == ["", "0.12500", "", "0.12500", ""]
+    assert rows[4]["psnr"] == "10.123456"
+    assert [r["mask_area"] for r in rows] == ["", "0.125", "", "0.125", ""]
     assert text == to_csv(results)
+
+
+def test_a_csv_file_gives_back_every_digit(tmp_path):
+    edits = {"age +2.0": {"target": 1 / 3, "identity": 0.9, "seconds": 0.1}, "smile −1.0, age +1.0": {}}
+    edits["smile −1.0, age +1.0"] = {"target": -2e-17, "kept_psnr": PSNR_LIMIT, "seconds": 2.5}
+    bare = replace(_figures("y", "ü, 1", math.inf), mask_area=None, edits=edits, settings="x; y")
+    bare = replace(bare, pictures={"generator": {**bare.pictures["generator"], "lpips": 0.1 + 0.2}})
+    results = [_figures("z", "ü, 1", 1 / 7, 0.3), bare]
+    save_csv(tmp_path / "all.csv", results)
+    assert load_csv(tmp_path / "all.csv") == results
+    assert load_csv(tmp_path / "none.csv") == []
+    assert [file.name for file in tmp_path.iterdir()] == ["all.csv"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text.replace("st_lpips", "lpips2"),
+        lambda text: text.replace("0.125", "an eighth"),
+        lambda text: text[: text.rindex(",0.125")],
+        lambda text: "",
+        lambda text: "\x00\x01",
+        lambda text: text.replace("generator,,", "edited,age +2,").replace("blended,,", "edited,smile +2,"),
+    ],
+)
+def test_another_or_a_damaged_file_is_not_continued(tmp_path, damage):
+    file = tmp_path / "all.csv"
+    file.write_text(damage(to_csv([_figures("z", "a", 1)])))
+    with pytest.raises(OptionError, match="all.csv does not hold figures as this version writes them"):
+        load_csv(file)
+
+
+def test_only_photos_that_every_method_has_finished_are_compared():
+    edited = {"age +2.0": {"target": 1.0}}
+    results = [replace(_figures(m, n, 1), edits=edited) for n in "cab" for m in "zy"]
+    results[5] = replace(results[5], edits={})  # y of b lacks the edit
+    whole = finished(results, ["a", "b", "c", "d"], ["y", "z"], ["age +2.0"])
+    assert [(r.name, r.method) for r in whole] == [("a", "y"), ("a", "z"), ("c", "y"), ("c", "z")]
+    assert [r.name for r in finished(results, ["a", "b"], ["y"])] == ["a", "b"]
+    assert all(r.edits == {} for r in finished(results, ["a"], ["z"]))
 
 
 def test_plain_values_hold_means_intervals_and_photos():
@@ -340,27 +412,25 @@ def test_the_command_compares_methods_and_writes_files(tmp_path, capsys, tiny_cr
         save_png(tiny_crop, tmp_path / f"{name}.png")
     out = tmp_path / "out"
     files = ["--csv", out / "all.csv", "--markdown", out / "all.md", "--json", out / "all.json"]
-    methods = ["--methods", "encoder,samm-1,difference-mask", "--edit", "age +2", "--against", "encoder"]
+    methods = ["--methods", "encoder,samm-1", "--against", "encoder"]
     assert _run(tmp_path / "b.png", tmp_path / "a.png", *methods, *files) == 0
     printed = capsys.readouterr().out
     assert (out / "all.md").read_text(encoding="utf-8") == printed
     assert printed.count("| encoder |") == 1
     assert printed.count("| samm-1 |") == 3
-    assert "here age +2" in printed
     assert "| samm-1 − encoder | generator only |" in printed
     rows = list(csv.DictReader((out / "all.csv").open()))
     assert [r["photo"] for r in rows if r["method"] == "encoder"] == ["b", "a"]
     values = json.loads((out / "all.json").read_text())
-    assert list(values["methods"]) == ["encoder", "samm-1", "difference-mask"]
-    assert values["edit"] == "age +2"
+    assert list(values["methods"]) == ["encoder", "samm-1"]
+    assert values["edits"] == []
 
 
 def test_wrong_wishes_are_sentences(tmp_path, capsys, tiny_crop):
     save_png(tiny_crop, tmp_path / "a.png")
     for arguments, sentence in (
         (["--methods", "best"], "There is no method best"),
-        (["--methods", "difference-mask"], "name one with --edit"),
-        (["--edit", "blonde hair 0.5"], "changes no attribute"),
+        (["--methods", "difference-mask"], "name one with --edits"),
         (["--search", "0"], "search steps is 0"),
         (["--against", "encoder"], "--against encoder needs that method and another one"),
     ):
@@ -375,3 +445,150 @@ def test_a_file_that_cannot_be_written_is_a_sentence_after_the_table(tmp_path, c
     printed = capsys.readouterr()
     assert "| encoder |" in printed.out
     assert "The file table.md cannot be written" in printed.err
+
+
+def test_two_photos_of_one_name_are_refused(tmp_path, capsys, tiny_crop):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        save_png(tiny_crop, tmp_path / folder / "a.png")
+    assert _run(tmp_path / "one", tmp_path / "two", "--methods", "encoder") == 1
+    assert "Two photos are called a; rename one" in capsys.readouterr().err
+
+
+def test_searches_say_beforehand_how_long_they_may_take(tmp_path, capsys, tiny_crop, quick, monkeypatch):
+    monkeypatch.setattr("samm.__main__.load", lambda *arguments: quick)
+    save_png(tiny_crop, tmp_path / "a.png")
+    save_png(tiny_crop, tmp_path / "b.png")
+    for name in ("optimization", "pti"):
+        monkeypatch.setitem(METHODS, name, replace(METHODS[name], run=METHODS["encoder"].run))
+    assert _run(tmp_path, "--methods", "encoder", "--limit", "1") == 0
+    assert capsys.readouterr().err == ""
+    methods = ["--methods", "encoder,optimization,pti", "--search", "100"]
+    assert _run(tmp_path, *methods, "--csv", tmp_path / "all.csv", "--limit", "1") == 0
+    said = "optimization and pti will take up to 300 steps, on two CPU cores about 10 min.\n"
+    assert capsys.readouterr().err == said
+    assert _run(tmp_path, *methods, "--csv", tmp_path / "all.csv") == 0  # one photo is left
+    assert capsys.readouterr().err == said
+    assert _run(tmp_path, *methods, "--csv", tmp_path / "all.csv") == 0
+    assert capsys.readouterr().err == ""
+
+
+# Stopping and going on --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def photos(tmp_path, tiny_crop, quick, monkeypatch) -> Path:
+    """A folder with three photos, and a command that measures them quickly."""
+    monkeypatch.setattr("samm.__main__.load", lambda *arguments: quick)
+    (tmp_path / "photos").mkdir()
+    for name, factor in (("a", 1), ("b", 2), ("c", 3)):
+        save_png(np.ascontiguousarray(tiny_crop // factor), tmp_path / "photos" / f"{name}.png")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def stop(monkeypatch) -> Callable[[str, int, BaseException], list[int]]:
+    """Make a method raise at its nth call; gives a list that its calls are noted in."""
+
+    def install(name: str, nth: int, error: BaseException) -> list[int]:
+        calls, run = [], METHODS[name].run
+
+        def counted(*args):
+            calls.append(len(calls) + 1)
+            if len(calls) == nth:
+                raise error
+            return run(*args)
+
+        monkeypatch.setitem(METHODS, name, replace(METHODS[name], run=counted))
+        return calls
+
+    return install
+
+
+def test_ctrl_c_keeps_what_was_finished(photos, tmp_path, capsys, stop):
+    calls = stop("residual", 3, KeyboardInterrupt())
+    files = [
+        "--csv",
+        tmp_path / "all.csv",
+        "--markdown",
+        tmp_path / "all.md",
+        "--json",
+        tmp_path / "all.json",
+    ]
+    assert _run(photos, "--methods", "encoder,residual", "--against", "encoder", *files) == 130
+    printed = capsys.readouterr()
+    assert "2 of 3 photos were measured by all methods." in printed.err
+    assert "Stopped; what was finished has been saved." in printed.err
+    assert "- Photos: 2 of 3, the others not measured" in printed.out
+    assert "| residual − encoder |" in printed.out
+    assert (tmp_path / "all.md").read_text(encoding="utf-8") == printed.out
+    values = json.loads((tmp_path / "all.json").read_text())
+    assert [p["name"] for p in values["photos"]] == ["a", "a", "b", "b"]
+    # The third photo's encoder row is in no table but not lost.
+    assert [(f.name, f.method) for f in load_csv(tmp_path / "all.csv")][:3] == [(n, "encoder") for n in "abc"]
+    assert len(calls) == 3
+
+
+def test_a_stopped_run_goes_on_and_ends_as_an_unbroken_one(photos, tmp_path, capsys, stop):
+    methods, broken, whole = (
+        ["--methods", "encoder,residual"],
+        tmp_path / "broken.csv",
+        tmp_path / "whole.csv",
+    )
+    encoder, residual = stop("encoder", 0, KeyboardInterrupt()), stop("residual", 2, KeyboardInterrupt())
+    assert _run(photos, *methods, "--csv", broken) == 130
+    capsys.readouterr()
+    assert (len(encoder), len(residual)) == (2, 2)
+    assert _run(photos, *methods, "--csv", broken) == 0
+    assert (len(encoder), len(residual)) == (3, 4)  # the stopped one is tried again
+    resumed = capsys.readouterr().out
+    assert _run(photos, *methods, "--csv", whole) == 0
+    unbroken = capsys.readouterr().out
+
+    def timeless(file: Path) -> list[Figures]:
+        return [replace(figures, seconds=0) for figures in load_csv(file)]
+
+    assert timeless(broken) == timeless(whole)
+    assert resumed.count("| encoder |") == unbroken.count("| encoder |") == 1
+    assert _run(photos, *methods, "--csv", broken) == 0
+    assert (len(encoder), len(residual)) == (6, 7)  # three for the unbroken run, and none since
+    assert capsys.readouterr().out == resumed
+
+
+def test_parts_by_method_and_by_photo_come_together(photos, tmp_path, capsys):
+    csv_file = ["--csv", tmp_path / "all.csv"]
+    assert _run(photos, "--methods", "residual", *csv_file) == 0
+    assert _run(photos / "a.png", "--methods", "encoder", *csv_file) == 0
+    assert "Photos: 1 square" in capsys.readouterr().out
+    assert {(f.name, f.method) for f in load_csv(tmp_path / "all.csv")} == {
+        ("a", "encoder"), ("a", "residual"), ("b", "residual"), ("c", "residual"),
+    }  # fmt: skip
+
+
+def test_other_settings_are_not_mixed(photos, tmp_path, capsys):
+    csv_file = ["--csv", tmp_path / "all.csv"]
+    assert _run(photos, "--methods", "residual", "--limit", "1", *csv_file) == 0
+    before = (tmp_path / "all.csv").read_bytes()
+    assert _run(photos, "--methods", "residual", "--steps", "1", *csv_file) == 1
+    error = capsys.readouterr().err
+    assert "all.csv holds figures of residual with other settings" in error
+    assert "2 passes" in error
+    assert "1 passes" in error
+    assert (tmp_path / "all.csv").read_bytes() == before
+    assert _run(photos, "--methods", "residual", "--limit", "1", "--search", "9", *csv_file) == 0
+
+
+def test_a_photo_that_a_method_fails_on_does_not_stop_the_rest(photos, capsys, stop):
+    stop("residual", 2, PhotoError("This photo is too odd; take another."))
+    assert _run(photos, "--methods", "encoder,residual") == 1
+    printed = capsys.readouterr()
+    assert "b.png: This photo is too odd; take another." in printed.err
+    assert "2 of 3 photos were measured by all methods." in printed.err
+    assert "Photos: 2 of 3" in printed.out
+
+
+def test_an_error_of_ours_shows_the_table_and_itself(photos, capsys, stop):
+    stop("residual", 2, RuntimeError("out of memory"))
+    with pytest.raises(RuntimeError, match="out of memory"):
+        _run(photos, "--methods", "encoder,residual")
+    assert "Photos: 1 of 3" in capsys.readouterr().out
