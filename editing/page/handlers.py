@@ -253,6 +253,8 @@ def on_invert(
         raise
     seconds = time.perf_counter() - start
     session, kept, updates = _begin(session, inversion, recipe, view, tinted)
+    if not _is_current(session, request):
+        return
     sentence = f"Done in {seconds:.1f} s. {kept}"
     gpu.warm_up()
     if choice == "Fast" and not gpu.ON_GPU:
