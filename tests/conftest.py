@@ -1,11 +1,13 @@
 """Models that several test modules share: the tiny preset without files, and the embedded default."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 import samm
@@ -80,3 +82,22 @@ def tools(tiny) -> Tools:
 @pytest.fixture
 def generator_rng() -> torch.Generator:
     return torch.Generator().manual_seed(7)
+
+
+@pytest.fixture(scope="session")
+def drawn_folder(tmp_path_factory) -> Callable[[str, int], Path]:
+    """A function that fills a folder with pictures that a tiny stack can draw, for training."""
+    from samm.training import synthetic
+    from samm.training.dice import Dice
+    from samm.training.networks import load_networks
+
+    def fill(stack: str, count: int) -> Path:
+        folder = tmp_path_factory.mktemp("drawn")
+        generator = load_networks(None, "cpu", stack).generator
+        with torch.no_grad():
+            drawn = generator.synthesize(synthetic.sample_w_plus(generator, count, Dice(5, "cpu")), size=256)
+        for number, picture in enumerate(drawn.clamp(-1, 1).add(1).mul(127.5).round().byte()):
+            Image.fromarray(picture.permute(1, 2, 0).numpy()).save(folder / f"{number}.png")
+        return folder
+
+    return fill

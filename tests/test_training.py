@@ -46,15 +46,8 @@ def pack(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def faces(tmp_path_factory) -> Path:
-    """Give a folder of eight pictures that the tiny generator can draw."""
-    folder = tmp_path_factory.mktemp("faces")
-    generator = load_networks(None, "cpu", "tiny").generator
-    with torch.no_grad():
-        drawn = generator.synthesize(synthetic.sample_w_plus(generator, 8, Dice(5, "cpu")), size=256)
-    for number, picture in enumerate(drawn.clamp(-1, 1).add(1).mul(127.5).round().byte()):
-        Image.fromarray(picture.permute(1, 2, 0).numpy()).save(folder / f"{number}.png")
-    return folder
+def faces(drawn_folder) -> Path:
+    return drawn_folder("tiny", 8)
 
 
 def trainer(network: str, pack: Path, preset: str = "tiny", stack: str = "tiny", **changes):

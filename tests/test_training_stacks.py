@@ -33,15 +33,8 @@ RECIPES = {
 
 
 @pytest.fixture(scope="module")
-def pack(tmp_path_factory) -> Path:
-    """Give a folder of three pictures that the tiny StyleGAN2 can draw."""
-    folder = tmp_path_factory.mktemp("pictures")
-    generator = load_networks(None, "cpu", "tiny-stylegan2-e4e").generator
-    with torch.no_grad():
-        drawn = generator.synthesize(synthetic.sample_w_plus(generator, 3, Dice(5, "cpu")), size=256)
-    for number, picture in enumerate(drawn.clamp(-1, 1).add(1).mul(127.5).round().byte()):
-        Image.fromarray(picture.permute(1, 2, 0).numpy()).save(folder / f"{number}.png")
-    return folder
+def pack(drawn_folder) -> Path:
+    return drawn_folder("tiny-stylegan2-e4e", 3)
 
 
 def trainer(stack: str, pack: Path, recipe: str, **changes) -> SAMMTrainer:
