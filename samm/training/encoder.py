@@ -41,8 +41,8 @@ class EncoderWeights:
     """Weights of the terms of the loss; a term of weight 0 is not computed."""
 
     mse: float = 3.0  # with more weight on the face; at 1.5 likeness grows at the cost of PSNR
-    alex: float = 0.7  # ST-LPIPS of the whole picture, of the other rows
-    vgg: float = 0.7  # ST-LPIPS of the face crop, every other row
+    alex: float = 0.7  # ST-LPIPS of the whole picture, every other row
+    vgg: float = 0.7  # ST-LPIPS of the face crop, the rows between
     identity: float = 6.0
     code: float = 0.5  # rows whose code is known
     spread: float = 0.06  # real rows; keeps codes editable, as does the next
