@@ -1,10 +1,12 @@
 """Editing an inverted photo: attributes, words and components in recipes, and how recipes are drawn."""
 
-from editing.attributes import ATTRIBUTES, CAR_ATTRIBUTES
 from editing.edit import Edit, edit, edit_all, reblend
-from editing.recipe import ComponentEdit, Recipe, TextEdit, describe, load_recipe, parse, provenance, to_json
+from editing.moves.tools import Tools
+from editing.recipe.attributes import ATTRIBUTES, CAR_ATTRIBUTES
+from editing.recipe.file import load_recipe, provenance, to_json
+from editing.recipe.line import describe, parse
+from editing.recipe.recipe import ComponentEdit, Recipe, TextEdit
 from editing.strip import grid, strip
-from editing.tools import Tools
 
 __all__ = [
     "ATTRIBUTES",

@@ -17,18 +17,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from editing import directions, ganspace
 from editing.masks import adaptive_mask
-from editing.recipe import Recipe
-from editing.styleclip import moved_styles
-from editing.tools import Tools
-from samm.alignment import Alignment, aligner, replay
-from samm.blending import blend, final_mask
-from samm.gathering import gather
+from editing.moves import components as ganspace
+from editing.moves import directions
+from editing.moves.tools import Tools
+from editing.moves.words.styleclip import moved_styles
+from editing.recipe.recipe import Recipe
 from samm.inversion import Inversion, drawing_model, redose
+from samm.method.alignment import Alignment, aligner, replay
+from samm.method.blending import blend, final_mask
+from samm.method.gathering import gather
 from samm.models import Model
-from samm.ops import area_resize
-from samm.photo import to_pm1, to_u8
+from samm.networks.ops import area_resize
+from samm.pixels import to_pm1, to_u8
 
 __all__ = ["Edit", "edit", "edit_all", "move_code", "reblend"]
 

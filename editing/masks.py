@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from samm.ops import area_resize
+from samm.networks.ops import area_resize
 
 __all__ = ["adaptive_mask", "disagreement"]
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from editing.attributes import find
 from editing.edit import Edit
-from editing.recipe import Recipe
-from samm.domains import FACES, Domain
+from editing.recipe.attributes import find
+from editing.recipe.recipe import Recipe
+from samm.crop.domains import FACES, Domain
 from samm.errors import OptionError
 
 __all__ = ["grid", "join", "strengths", "strip"]

@@ -20,18 +20,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from samm.alignment import Alignment, aligner
-from samm.blending import blend, final_mask
-from samm.domains import FACES, Domain
-from samm.encoders import Code
+from samm.crop.domains import FACES, Domain
 from samm.errors import OptionError
-from samm.gathering import gather
+from samm.likeness.refinement import refine_steps
+from samm.likeness.tuning import TuneConfig, tune_steps, tuned_generator
+from samm.method.alignment import Alignment, aligner
+from samm.method.blending import blend, final_mask
+from samm.method.gathering import gather
 from samm.metrics import psnr, ssim
 from samm.models import Model
-from samm.ops import area_resize
-from samm.photo import to_pm1, to_u8
-from samm.refinement import refine_steps
-from samm.tuning import TuneConfig, tune_steps, tuned_generator
+from samm.networks.encoders import Code
+from samm.networks.ops import area_resize
+from samm.pixels import to_pm1, to_u8
 
 __all__ = [
     "MAX_STEPS",

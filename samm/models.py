@@ -16,21 +16,21 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import nn
 
-from samm.alignment import SAMM, Levels
-from samm.alignment_paper import PaperSAMM
 from samm.checkpoints import WeightFile, decoder_layout, encoder_layout, g_ema_layout, load_weights
-from samm.detector import Detector
-from samm.domains import CARS, FACES, Domain
-from samm.encoders import Encoder
-from samm.encoders.e4e import E4E
-from samm.encoders.residual import WIDTHS, ResidualEncoder
-from samm.encoders.restyle import ReStyle
+from samm.crop.domains import CARS, FACES, Domain
 from samm.errors import OptionError
-from samm.generators import Generator
-from samm.generators.mobile import MobileStyleGAN
-from samm.generators.stylegan2 import CHANNELS, StyleGAN2
-from samm.identity import FaceDescriptor
-from samm.perceptual import STLPIPS
+from samm.method.alignment import SAMM, Levels
+from samm.method.paper_samm import PaperSAMM
+from samm.networks.detector import Detector
+from samm.networks.encoders import Encoder
+from samm.networks.encoders.e4e import E4E
+from samm.networks.encoders.residual import WIDTHS, ResidualEncoder
+from samm.networks.encoders.restyle import ReStyle
+from samm.networks.generators import Generator
+from samm.networks.generators.mobile import MobileStyleGAN
+from samm.networks.generators.stylegan2 import CHANNELS, StyleGAN2
+from samm.networks.identity import FaceDescriptor
+from samm.networks.perceptual import STLPIPS
 
 __all__ = [
     "PRECISIONS",

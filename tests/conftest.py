@@ -11,12 +11,13 @@ from PIL import Image
 from torch import Tensor, nn
 
 import samm
-from editing.tools import Tools
-from samm.faces import crop_face, find_faces
-from samm.ops import area_resize
-from samm.photo import open_photo
+from editing.moves.tools import Tools
+from samm.crop.faces import find_faces
+from samm.crop.photo import open_photo
+from samm.crop.quad import crop_face
+from samm.networks.ops import area_resize
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 
 

@@ -12,25 +12,22 @@ from typing import Any
 import gradio as gr
 
 import samm
-from editing.attributes import ATTRIBUTES
 from editing.edit import edit
 from editing.page import gpu
 from editing.page.files import new_folder, put, save_picture
-from editing.page.texts import PHRASES
-from editing.recipe import (
-    COMPONENT_RANGE,
-    COMPONENTS,
-    MASK_RANGE,
-    TEXT_RANGE,
-    Recipe,
-    from_json,
-    parse,
-    to_json,
-)
+from editing.page.sentences import PHRASES
+from editing.recipe.attributes import ATTRIBUTES
+from editing.recipe.file import from_json, to_json
+from editing.recipe.line import parse
+from editing.recipe.recipe import COMPONENT_RANGE, COMPONENTS, MASK_RANGE, TEXT_RANGE, Recipe
+from samm.crop.faces import NO_FACE, find_faces
+from samm.crop.paste import paste_back
+from samm.crop.photo import open_photo
+from samm.crop.png import png_bytes
+from samm.crop.quad import crop_face
 from samm.errors import PhotoError, UserError, WeightsError
-from samm.faces import NO_FACE, crop_face, find_faces, paste_back
 from samm.inversion import Inversion
-from samm.photo import mask_to_u8, open_photo, png_bytes
+from samm.pixels import mask_to_u8
 
 __all__ = ["describe", "edit_photo", "invert_photo", "publish"]
 

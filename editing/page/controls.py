@@ -9,10 +9,10 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from editing.attributes import ATTRIBUTES
+from editing.page.sentences import PHRASES
 from editing.page.session import Paint, Session
-from editing.page.texts import PHRASES
-from editing.recipe import MAX_TEXTS, ROWS, ComponentEdit, Recipe, TextEdit
+from editing.recipe.attributes import ATTRIBUTES
+from editing.recipe.recipe import MAX_TEXTS, ROWS, ComponentEdit, Recipe, TextEdit
 
 __all__ = [
     "CHIPS",

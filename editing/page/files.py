@@ -20,8 +20,11 @@ from safetensors.torch import save as to_safetensors
 from editing.edit import Edit
 from editing.page.pictures import whole_photo
 from editing.page.session import Session, unpack
-from editing.recipe import Recipe, provenance, slug, to_json
-from samm.photo import mask_to_u8, png_bytes
+from editing.recipe.file import provenance, to_json
+from editing.recipe.line import slug
+from editing.recipe.recipe import Recipe
+from samm.crop.png import png_bytes
+from samm.pixels import mask_to_u8
 
 __all__ = [
     "EXAMPLES",

@@ -22,9 +22,9 @@ import torch
 
 import samm
 from editing.edit import Edit, edit, edit_all
-from editing.recipe import Recipe
-from editing.tools import Tools
-from samm.faces import FaceDetector
+from editing.recipe.recipe import Recipe
+from editing.moves.tools import Tools
+from samm.crop.faces import FaceDetector
 from samm.inversion import Inversion, Options, Progress
 
 __all__ = [

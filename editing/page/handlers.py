@@ -19,7 +19,8 @@ import gradio as gr
 import numpy as np
 
 from editing.edit import Edit
-from editing.page import controls, files, gpu, texts
+from editing.page import controls, files, gpu
+from editing.page import sentences as texts
 from editing.page.pictures import (
     COMPARE,
     face_strip,
@@ -31,12 +32,15 @@ from editing.page.pictures import (
     view_of,
 )
 from editing.page.session import Session, forget, pack, pack_edit, unpack
-from editing.recipe import Recipe, TextEdit, describe, load_recipe, signed
+from editing.recipe.file import load_recipe
+from editing.recipe.line import describe, signed
+from editing.recipe.recipe import Recipe, TextEdit
 from editing.strip import GRID, STRIP, grid, strengths, strip
+from samm.crop.faces import NO_FACE, face_warnings, find_faces
+from samm.crop.photo import open_photo
+from samm.crop.quad import crop_face, manual_quad, quad_placement
 from samm.errors import OptionError, PhotoError, UserError, WeightsError
-from samm.faces import NO_FACE, crop_face, face_warnings, find_faces, manual_quad, quad_placement
 from samm.inversion import Inversion
-from samm.photo import open_photo
 
 # What a visitor may choose about likeness: steps of refining the code, and of tuning the generator after it.
 LIKENESS = {"Fast": (0, 0), "Faithful": (60, 0), "Faithful, tuned": (30, 30)}

@@ -10,11 +10,15 @@ from PIL import Image
 
 from editing.edit import Edit, reblend
 from editing.page.session import Session, unpack, unpack_edit
-from editing.recipe import Recipe, describe
-from samm.faces import Face, crop_face, paste_back
+from editing.recipe.line import describe
+from editing.recipe.recipe import Recipe
+from samm.crop.faces import Face
+from samm.crop.paste import paste_back
+from samm.crop.photo import open_photo
+from samm.crop.quad import crop_face
 from samm.inversion import Inversion, redose
-from samm.ops import area_resize
-from samm.photo import mask_to_u8, open_photo
+from samm.networks.ops import area_resize
+from samm.pixels import mask_to_u8
 
 __all__ = [
     "BLENDED",

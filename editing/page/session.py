@@ -24,12 +24,12 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
 from editing.edit import Edit
-from editing.page.texts import EXPIRED
-from editing.recipe import Recipe, TextEdit
+from editing.page.sentences import EXPIRED
+from editing.recipe.recipe import Recipe, TextEdit
+from samm.crop.faces import Face
 from samm.errors import PhotoError
-from samm.faces import Face
 from samm.inversion import Inversion, Options, redose
-from samm.photo import mask_to_u8
+from samm.pixels import mask_to_u8
 
 __all__ = [
     "HISTORY",

@@ -22,10 +22,10 @@ from samm.errors import OptionError, UserError
 from samm.models import PRESETS
 from samm.training import parallel
 from samm.training.data import FacePool, read_pack
-from samm.training.encoder import ENCODER_PRESETS, EncoderConfig, EncoderTrainer
+from samm.training.encoder_trainer import ENCODER_PRESETS, EncoderConfig, EncoderTrainer
 from samm.training.loop import Budget, Outcome, measure, train
 from samm.training.networks import load_networks
-from samm.training.samm import SAMM_PRESETS, SAMMConfig, SAMMTrainer
+from samm.training.samm_trainer import SAMM_PRESETS, SAMMConfig, SAMMTrainer
 from samm.training.targets import read_targets, refine_targets
 
 NETWORKS = {"encoder": (EncoderTrainer, ENCODER_PRESETS), "samm": (SAMMTrainer, SAMM_PRESETS)}

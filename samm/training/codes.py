@@ -14,8 +14,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from samm.encoders import Code
-from samm.encoders.iterative import Iterative
+from samm.networks.encoders import Code
+from samm.networks.encoders.iterative import Iterative
 from samm.training.dice import Dice
 from samm.training.networks import Networks, Painter
 

@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from samm.domains import FACES, Domain
+from samm.crop.domains import FACES, Domain
 from samm.errors import OptionError
 from samm.training.dice import Dice
 

@@ -1,7 +1,7 @@
 """The losses of training, one function each (paper, equations 5 to 9).
 
 Equation 5 (L_rec) is `weighted_mse` + `perceptual_distance` + `identity_distance`; 6 and 7 are `binary_loss`
-and `area_excess` of `samm.masking`, summed over the masks here; 8 and 9 are the weighted sums that the
+and `area_excess` of `samm.method.masking`, summed over the masks here; 8 and 9 are the weighted sums that the
 trainers form with `build` and `weigh`. L_adv of equation 9 is in `adversary`.
 
 Shapes: N batch, L style rows, H W pixels, r level resolution. Pictures are (N, 3, H, W) in -1…1, masks (N, 1,
@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samm.masking import area_excess, binary_loss
+from samm.method.masking import area_excess, binary_loss
 from samm.training.parallel import mean_of_all
 from samm.training.synthetic import coordinates
 

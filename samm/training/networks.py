@@ -14,17 +14,17 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from samm.alignment import Alignment, Levels, aligner
 from samm.checkpoints import WeightFile, load_weights
-from samm.domains import FACES, Domain
-from samm.encoders.e4e import E4E
-from samm.encoders.iterative import Iterative
-from samm.generators.mobile import MobileStyleGAN
-from samm.generators.stylegan2 import StyleGAN2
-from samm.identity import FaceDescriptor
+from samm.crop.domains import FACES, Domain
+from samm.method.alignment import Alignment, Levels, aligner
 from samm.models import DESCRIPTOR, PRESETS, ST_LPIPS, ModelSpec, load
-from samm.ops import area_resize
-from samm.perceptual import STLPIPS
+from samm.networks.encoders.e4e import E4E
+from samm.networks.encoders.iterative import Iterative
+from samm.networks.generators.mobile import MobileStyleGAN
+from samm.networks.generators.stylegan2 import StyleGAN2
+from samm.networks.identity import FaceDescriptor
+from samm.networks.ops import area_resize
+from samm.networks.perceptual import STLPIPS
 from samm.training.losses import perceptual_distance
 
 __all__ = ["Networks", "Painter", "Perception", "load_networks", "lower_precision"]

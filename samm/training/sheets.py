@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from samm.ops import area_resize
+from samm.networks.ops import area_resize
 
 __all__ = ["mask_picture", "save_sheet"]
 

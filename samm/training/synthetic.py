@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from samm.blending import blend
-from samm.generators import Generator
-from samm.ops import area_resize
+from samm.method.blending import blend
+from samm.networks.generators import Generator
+from samm.networks.ops import area_resize
 from samm.training.dice import Dice
 
 __all__ = ["coordinates", "degrade", "jitter", "occluders", "paste", "sample_w_plus", "textures"]

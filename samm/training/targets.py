@@ -17,10 +17,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from samm.alignment import aligner
 from samm.errors import OptionError
-from samm.gathering import gather
-from samm.refinement import refine_steps
+from samm.likeness.refinement import refine_steps
+from samm.method.alignment import aligner
+from samm.method.gathering import gather
 from samm.training.data import FacePool
 from samm.training.dice import Dice
 from samm.training.networks import Networks

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from samm.domains import FACES, Domain
+from samm.crop.domains import FACES, Domain
 from samm.training.data import within
 from samm.training.losses import face_window, row_spread
 from samm.training.networks import Networks

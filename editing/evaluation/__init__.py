@@ -1,0 +1,1 @@
+"""The bench: what inversions, edits and claims are worth, in figures."""

@@ -1,0 +1,91 @@
+"""Refinement: optimize w_plus for one photo, between encoder and SAMM.
+
+An encoder's code is a start; Adam through the frozen generator brings the likeness. The photo is composited
+into the render with the mask of the first pass, so nothing is spent on hats and backdrops that the photo
+supplies.
+
+Shapes: N batch (1 here), L style rows, H W pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from samm.likeness.search import search
+from samm.method.blending import blend
+from samm.networks.generators import Generator
+from samm.networks.perceptual import STLPIPS
+
+__all__ = ["RefineConfig", "refine_steps"]
+
+
+@dataclass(frozen=True)
+class RefineConfig:
+    """Weights and schedule of the optimization; see the module's docstring for where they come from."""
+
+    size: int = 256  # the picture is compared at this edge
+    lr: float = 0.03
+    betas: tuple[float, float] = (0.9, 0.95)
+    warm_up: int = 8  # steps
+    perceptual: float = 0.7
+    pull_start: float = 0.02  # toward the encoder's code
+    pull_common: float = 0.05  # of all rows toward one w: keeps the code editable
+    patience: int = 15  # steps without a gain of 0.2 % end the search
+
+
+def refine_steps(
+    photo_pm1: Tensor,
+    keep_photo: Tensor,
+    generator: Generator,
+    perceptual: STLPIPS,
+    w_start: Tensor,
+    steps: int,
+    config: RefineConfig | None = None,
+) -> Iterator[Tensor]:
+    """Improve w_start (1, L, 512) step by step; stop iterating at any time and keep the last value.
+
+    Args:
+        photo_pm1: (1, 3, size, size) in -1…1.
+        keep_photo: (1, 1, size, size) in 0…1, the gathered mask of the first pass.
+        generator: frozen.
+        perceptual: frozen.
+        w_start: the encoder's code.
+        steps: at most this many; ends early when nothing is gained any more.
+        config: weights and schedule.
+
+    Yields:
+        The best w_plus so far, once a step.
+    """
+    config = config or RefineConfig()
+    with torch.no_grad():
+        target = perceptual.features(photo_pm1)
+    w_plus = w_start.detach().clone().requires_grad_()
+    optimizer = torch.optim.Adam([w_plus], lr=config.lr, betas=config.betas)
+
+    def objective() -> Tensor:
+        render = generator.synthesize(w_plus, size=config.size).float()
+        picture = blend(photo_pm1, render, keep_photo)
+        return (
+            F.mse_loss(picture, photo_pm1)
+            + config.perceptual * perceptual.distance(target, perceptual.features(picture)).mean()
+            + config.pull_start * (w_plus - w_start).square().mean()
+            + config.pull_common * (w_plus - w_plus.mean(1, keepdim=True)).square().mean()
+        )
+
+    def schedule(step: int) -> float:
+        return _schedule(step, steps, config.warm_up)
+
+    for (best,) in search([w_plus], objective, optimizer, steps, config.patience, schedule):
+        yield best
+
+
+def _schedule(step: int, steps: int, warm_up: int) -> float:
+    """Rise linearly over `warm_up` steps, then fall on a cosine to a tenth."""
+    cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
+    return min(1.0, (step + 1) / warm_up) * (0.1 + 0.9 * cosine)

@@ -1,0 +1,1 @@
+"""The networks that the method is built on, and their operations."""

@@ -1,0 +1,150 @@
+"""MobileStyleGAN: a distilled StyleGAN2-FFHQ that a CPU can run. The default generator.
+
+Architecture and weights: bes-dev/MobileStyleGAN.pytorch and bes-dev/random_face (Apache-2.0), distilled from
+NVIDIA's StyleGAN2-FFHQ (non-commercial research). W+ has 16 rows at 1024 pixels: `conv1`; for each block one
+row for up-sampling and first convolution and one for the second; `to_img`. The rows mean the same as
+StyleGAN2's rows 0…15.
+
+Differences to StyleGAN2 that matter: point-wise weights come with demodulation baked in (it does not depend
+on w), LeakyReLU has no gain of sqrt(2), noise is a stored buffer, and up-sampling is an inverse Haar
+transform.
+
+Shapes: N batch, L style rows, C channels, H W pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from samm.networks.generators import Adapt
+from samm.networks.ops import area_resize, haar_up
+
+__all__ = ["MobileStyleGAN"]
+
+STYLE_DIM = 512
+
+
+class StyledConv(nn.Module):
+    """Modulate, convolve (depthwise 3x3 and point-wise, or dense 3x3), add noise and bias, LeakyReLU 0.2."""
+
+    def __init__(self, c_in: int, c_out: int, resolution: int, depthwise: bool = True):
+        super().__init__()
+        self.mod = nn.Linear(STYLE_DIM, c_in)
+        if depthwise:
+            self.dw = nn.Parameter(torch.empty(c_in, 1, 3, 3))
+        self.pw = nn.Parameter(torch.empty(c_out, c_in, *((1, 1) if depthwise else (3, 3))))
+        self.bias = nn.Parameter(torch.zeros(1, c_out, 1, 1))
+        self.register_buffer("noise", torch.zeros(1, 1, resolution, resolution))
+        self.register_buffer("scale", torch.ones(()))
+
+    def style(self, w: Tensor) -> Tensor:
+        """Map w (N, 512) to (N, C_in)."""
+        return self.mod(w) * self.scale
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """Map x (N, C_in, H, W) under a style (N, C_in) to (N, C_out, H, W)."""
+        if hasattr(self, "dw"):
+            # A depthwise convolution commutes with a factor per channel, so the style moves into the small
+            # point-wise matrix and the large feature map is passed over once less.
+            n, c, h, wd = x.shape
+            x = F.conv2d(x, self.dw, padding=1, groups=c).reshape(n, c, h * wd)
+            x = torch.baddbmm(self.bias[:, :, 0], self.pw[:, :, 0, 0] * style[:, None], x).view(n, -1, h, wd)
+        else:
+            x = F.conv2d(x * style[:, :, None, None], self.pw, self.bias.flatten(), padding=1)
+        # In place, since the maps are large and x is our own.
+        return F.leaky_relu(x.add_(self.noise), 0.2, inplace=True)
+
+
+class Block(nn.Module):
+    """Double the resolution: modulated inverse Haar, then two styled convolutions."""
+
+    def __init__(self, c_in: int, c_out: int, resolution: int):
+        super().__init__()
+        self.resolution = resolution
+        self.up = nn.Linear(STYLE_DIM, c_in)
+        self.conv1 = StyledConv(c_in // 4, c_out, resolution)
+        self.conv2 = StyledConv(c_out, c_out, resolution)
+
+    def styles(self, w1: Tensor, w2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Map two rows of w_plus, (N, 512) each, to the styles of `up`, `conv1` and `conv2`."""
+        return self.up(w1), self.conv1.style(w1), self.conv2.style(w2)
+
+    def forward(self, x: Tensor, styles: Sequence[Tensor], adapt: Adapt | None) -> Tensor:
+        """Map x (N, C_in, H, H) under the block's three styles to (N, C_out, 2H, 2H)."""
+        up, first, second = styles
+        x = self.conv1(haar_up(x * up[:, :, None, None]), first)
+        if adapt is not None:
+            x = adapt(self.resolution, x)
+        return self.conv2(x, second)
+
+
+class Mapping(nn.Module):
+    """Eight fully connected layers from a normalized z to w."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(STYLE_DIM, STYLE_DIM) for _ in range(8)])
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map z (N, 512) to w (N, 512)."""
+        w = z * torch.rsqrt(z.square().mean(1, keepdim=True) + 1e-8)  # PixelNorm
+        for layer in self.layers:
+            w = F.leaky_relu(layer(w), 0.2) * math.sqrt(2)
+        return w
+
+
+class MobileStyleGAN(nn.Module):
+    """The synthesis and mapping networks; widths[i] is the channel count at resolution 4·2^i."""
+
+    def __init__(self, widths: Sequence[int] = (512, 512, 512, 512, 512, 256, 128, 64)):
+        super().__init__()
+        blocks = len(widths) - 1
+        self.num_layers = 2 * blocks + 2
+        self.resolution = 4 * 2 ** (blocks + 1)  # the last doubling is the Haar transform of `to_img`
+        self.mapping = Mapping()
+        self.const = nn.Parameter(torch.zeros(1, widths[0], 4, 4))
+        self.conv1 = StyledConv(widths[0], widths[0], 4, depthwise=False)
+        self.blocks = nn.ModuleList([Block(widths[i], widths[i + 1], 8 * 2**i) for i in range(blocks)])
+        self.to_img_mod = nn.Linear(STYLE_DIM, widths[-1])
+        self.to_img = nn.Parameter(torch.empty(12, widths[-1], 1, 1))
+        self.to_img_bias = nn.Parameter(torch.zeros(1, 12, 1, 1))
+        self.register_buffer("to_img_scale", torch.ones(()))
+        self.register_buffer("w_mean", torch.zeros(STYLE_DIM))
+
+    @property
+    def rgb_styles(self) -> tuple[int, ...]:
+        """Index of the last style, that of `to_img`; see `Generator`."""
+        return (3 * len(self.blocks) + 1,)
+
+    def styles(self, w_plus: Tensor) -> tuple[Tensor, ...]:
+        """Map w_plus (N, L, 512) to s: `conv1`, three styles for each block, `to_img`."""
+        if w_plus.ndim != 3 or w_plus.shape[1:] != (self.num_layers, STYLE_DIM):
+            raise ValueError(f"w_plus must be (N, {self.num_layers}, {STYLE_DIM}), got {tuple(w_plus.shape)}")
+        rows = w_plus.unbind(1)
+        styles = [self.conv1.style(rows[0])]
+        for i, block in enumerate(self.blocks):
+            styles += block.styles(rows[2 * i + 1], rows[2 * i + 2])
+        return (*styles, self.to_img_mod(rows[-1]) * self.to_img_scale)
+
+    def draw(self, styles: Sequence[Tensor], adapt: Adapt | None = None, size: int | None = None) -> Tensor:
+        """Draw s as (N, 3, size, size), about -1…1, not clamped; see `Generator`."""
+        size = size or self.resolution
+        x = self.conv1(self.const.expand(len(styles[0]), -1, -1, -1), styles[0])
+        for i, block in enumerate(self.blocks):
+            x = block(x, styles[3 * i + 1 : 3 * i + 4], adapt)
+        x = x * styles[-1][:, :, None, None]
+        if size > self.resolution // 2:
+            return area_resize(haar_up(F.conv2d(x, self.to_img) + self.to_img_bias), size)
+        # Averaging 2x2 pixels of an inverse Haar transform leaves LL / 2: the high bands need not be
+        # computed.
+        half = 0.5 * (F.conv2d(x, self.to_img[:3]) + self.to_img_bias[:, :3])
+        return area_resize(half, size)
+
+    def synthesize(self, w_plus: Tensor, adapt: Adapt | None = None, size: int | None = None) -> Tensor:
+        """Draw w_plus (N, L, 512) as (N, 3, size, size), about -1…1, not clamped; see `Generator`."""
+        return self.draw(self.styles(w_plus), adapt, size)

@@ -1,0 +1,153 @@
+"""What visitors do, in a word each: upload, wait, look, move a slider."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+HOPPER = EXAMPLES / "hopper.jpg"
+EMPTY = "Upload a portrait or pick an example."
+DONE = re.compile(r"^Done in [\d.]+ s\. \d+ % of the picture is kept from your photo")
+WAIT_MS = 60_000
+CANVAS_PX = 512  # edge of the mask editor's picture
+
+expect = pytest.importorskip("playwright.sync_api").expect
+
+
+def wait_status(page: Page, text: str | re.Pattern[str]) -> None:
+    """Wait until the status line says a whole sentence, or what a pattern finds in it."""
+    expect(page.locator("#status p")).to_have_text(text, timeout=WAIT_MS)
+
+
+def upload(page: Page, photo: Path | dict) -> None:
+    """Choose a file, or what `jpeg` gives, as the photo."""
+    page.set_input_files("#photo input[type=file]", photo)
+
+
+def remove_photo(page: Page) -> None:
+    """Take the photo away and wait for the empty page."""
+    page.locator("#photo").get_by_label("Remove Image").click()
+    wait_status(page, EMPTY)
+
+
+def invert(page: Page, photo: Path | dict = HOPPER) -> None:
+    """Upload a photo with one face and wait for its inversion."""
+    upload(page, photo)
+    wait_status(page, DONE)
+
+
+def picture(page: Page, selector: str = "#stage img") -> np.ndarray:
+    """Fetch a picture, uint8 (H, W, 3), as the page got it; also one that the view hides."""
+    shown = page.locator(selector).first
+    expect(shown).to_have_attribute("src", re.compile("."), timeout=WAIT_MS)
+    response = page.request.get(shown.get_attribute("src"))
+    return np.asarray(Image.open(io.BytesIO(response.body())).convert("RGB"))
+
+
+def view(page: Page, name: str) -> None:
+    """Choose a view and wait until its picture is there."""
+    page.locator("#view").get_by_text(name, exact=True).click()
+    alt = {
+        "Before / after": None,
+        "Edited": "^(Edited|Inverted) portrait(:|$)",
+        "Inversion only": "not edited",
+        "Generator only": "before blending",
+        "Kept from photo": "kept from the photo",
+        "Whole photo": "^Whole photo",
+    }[name]
+    if alt is None:
+        expect(page.locator("#compare")).to_be_visible(timeout=WAIT_MS)
+    else:
+        expect(page.locator("#stage img")).to_be_visible(timeout=WAIT_MS)
+        expect(page.locator("#stage img")).to_have_attribute("alt", re.compile(alt), timeout=WAIT_MS)
+
+
+def tab(page: Page, name: str) -> None:
+    """Open one of the tabs; a narrow screen has the last ones in a menu."""
+    listed = page.get_by_role("tab", name=name, exact=True)
+    if not listed.count():
+        page.get_by_label("More tabs").click()
+        page.locator(".overflow-dropdown").get_by_role("button", name=name, exact=True).click()
+    else:
+        listed.click()
+    expect(listed).to_have_attribute("aria-selected", "true")
+
+
+def slider(page: Page, name: str) -> Locator:
+    """Find a slider's handle by element id."""
+    return page.locator(f"#{name} input[type=range]")
+
+
+def set_slider(page: Page, name: str, *keys: str) -> None:
+    """Press keys on a slider of the open tab, such as "ArrowRight" or "End"."""
+    handle = slider(page, name)
+    expect(handle).to_be_enabled(timeout=WAIT_MS)
+    for key in keys:
+        handle.press(key)
+
+
+def reset_slider(page: Page, name: str) -> None:
+    """Press a slider's ↺."""
+    page.locator(f"#{name}").get_by_label("Reset to default value").click()
+
+
+def paint(page: Page, points: Sequence[tuple[float, float]], color: str = "white") -> None:
+    """Draw one stroke through points of the picture in the mask editor, x and y in 0…1 of its edge."""
+    editor = page.locator("#mask_edit")
+    canvas = editor.locator(".pixi-target canvas")
+    expect(canvas).to_be_visible(timeout=WAIT_MS)
+    if color != "white":
+        editor.get_by_role("button", name="Color", exact=True).click()
+        editor.get_by_role("button", name=re.compile(f"^{color}", re.IGNORECASE)).click()
+    canvas.scroll_into_view_if_needed()
+    zoom = int(re.search(r"(\d+)\s*%", editor.inner_text())[1]) / 100
+    box, edge = canvas.bounding_box(), CANVAS_PX * zoom  # the picture lies in the middle
+    left, top = box["x"] + (box["width"] - edge) / 2, box["y"] + (box["height"] - edge) / 2
+    for number, (x, y) in enumerate(points):
+        page.mouse.move(left + x * edge, top + y * edge)
+        if number == 0:
+            page.mouse.down()
+    page.mouse.up()
+
+
+def listen(page: Page) -> None:
+    """Write down from now on what the status line says."""
+    page.evaluate(
+        """() => {
+            window.said = [];
+            const note = () => {
+                const sentence = document.querySelector("#status p")?.textContent;
+                if (sentence && sentence !== window.said.at(-1)) window.said.push(sentence);
+            };
+            const watch = {childList: true, subtree: true, characterData: true};
+            new MutationObserver(note).observe(document.querySelector("#status"), watch);
+        }"""
+    )
+
+
+def heard(page: Page) -> list[str]:
+    """Give the sentences that the status line has said since `listen`."""
+    return page.evaluate("window.said")
+
+
+def toast(page: Page, text: str | re.Pattern[str]) -> Locator:
+    """Find a message at the edge of the page by what it says."""
+    return page.locator("[data-testid=toast-body]").filter(has_text=text)
+
+
+def jpeg(array: np.ndarray, name: str, exif: Image.Exif | None = None) -> dict:
+    """Make a file to upload from uint8 (H, W, 3)."""
+    data = io.BytesIO()
+    Image.fromarray(array).save(data, "JPEG", quality=100, subsampling=0, exif=exif or Image.Exif())
+    return {"name": name, "mimeType": "image/jpeg", "buffer": data.getvalue()}

@@ -1,0 +1,190 @@
+"""Generators and encoders: shapes and promises of every preset, and figures of the embedded weights."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import samm
+from samm.method.alignment import FLOW_LIMIT, SAMM, aligner
+from samm.method.gathering import gather
+from samm.models import PRESETS
+from samm.networks.encoders.residual import WIDTHS
+from samm.networks.generators.mobile import MobileStyleGAN
+from samm.networks.ops import area_resize
+from samm.pixels import to_pm1
+
+LEVELS = (32, 64, 128, 256)
+REFERENCE = Path(__file__).parents[4] / "shared" / "reference"
+
+
+@pytest.fixture(
+    scope="module", params=["mobile", *sorted(name for name in PRESETS if name.startswith("tiny"))]
+)
+def model(request) -> samm.Model:
+    """Every preset that needs no published file, which is every network at least in tiny form."""
+    shared = {"mobile": "embedded", "tiny": "tiny"}.get(request.param)
+    return request.getfixturevalue(shared) if shared else samm.load(request.param, "cpu")
+
+
+def _w_plus(model: samm.Model, n: int = 1) -> torch.Tensor:
+    z = torch.randn(n, 512, generator=torch.Generator().manual_seed(3))
+    return model.generator.mapping(z)[:, None].repeat(1, model.generator.num_layers, 1)
+
+
+def test_generator_contract(model):
+    generator, w_plus = model.generator, _w_plus(model)
+    seen = {}
+    picture = generator.synthesize(w_plus, lambda r, g: seen.setdefault(r, g))
+    assert picture.shape == (1, 3, model.resolution, model.resolution)
+    assert set(LEVELS) <= seen.keys()
+    assert all(feature.shape[2:] == (r, r) for r, feature in seen.items())
+    assert torch.equal(picture, generator.synthesize(w_plus))  # noise is stored: same code, same picture
+    assert not torch.equal(picture, generator.synthesize(w_plus.flip(2)))
+
+
+def test_small_pictures_are_the_averaged_full_one(model):
+    full = model.generator.synthesize(_w_plus(model))
+    for size in (256, model.resolution // 2):
+        small = model.generator.synthesize(_w_plus(model), size=size)
+        torch.testing.assert_close(small, area_resize(full, size), atol=2e-5, rtol=0)
+
+
+def test_styles_are_a_second_way_to_the_same_picture(model):
+    generator, w_plus = model.generator, _w_plus(model)
+    picture = generator.draw(generator.styles(w_plus), lambda r, g: 0.5 * g, 256)
+    assert torch.equal(picture, generator.synthesize(w_plus, lambda r, g: 0.5 * g, 256))
+
+
+@pytest.mark.parametrize("preset", ["tiny", "tiny-stylegan2-e4e"])
+def test_every_style_is_drawn_with_and_some_only_color(preset):
+    model = samm.load(preset, "cpu")
+    generator, plain_features = model.generator, {}
+    styles = generator.styles(_w_plus(model))
+    plain = generator.draw(styles, lambda r, g: plain_features.setdefault(r, g), 256)
+    only_color = set()
+    for index in range(len(styles)):
+        features: dict[int, torch.Tensor] = {}
+        moved = [style + (i == index) * style.std() for i, style in enumerate(styles)]
+        picture = generator.draw(moved, lambda r, g, kept=features: kept.setdefault(r, g), 256)
+        assert not torch.equal(picture, plain)
+        if all(torch.equal(features[r], plain_features[r]) for r in plain_features):
+            only_color.add(index)
+    # The last block's second convolution comes after the last feature that can be seen.
+    assert only_color == {*generator.rgb_styles, len(styles) - 2}
+
+
+def test_style_space_has_the_documented_channels(embedded):
+    widths = [style.shape[1] for style in embedded.generator.styles(_w_plus(embedded))]
+    assert (len(widths), sum(widths)) == (23, 6752)
+    assert widths[:4] == [512, 512, 128, 512]
+    assert embedded.generator.rgb_styles == (22,)
+    ups, firsts, seconds = (sum(widths[i:22:3]) for i in (1, 2, 3))
+    assert (ups, firsts, seconds, widths[22]) == (2944, 736, 2496, 64)
+
+
+def test_encoder_contract(model):
+    photo = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(4)) * 2 - 1
+    code = model.encoder.encode(photo, model.generator, 2)
+    assert code.w_plus.shape == (1, model.generator.num_layers, 512)
+    assert all(code.features[r].shape[2:] == (r, r) for r in LEVELS)
+    again = model.encoder.features(photo, model.generator, code.w_plus)
+    assert all(again[r].shape == code.features[r].shape for r in LEVELS)
+
+
+def test_samm_contract(model):
+    assert model.samm.resolutions == LEVELS
+    photo = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(4)) * 2 - 1
+    code = model.encoder.encode(photo, model.generator, 1)
+    adapt, alignment = aligner(model.samm, code.features, 2)
+    model.generator.synthesize(code.w_plus, adapt)
+    for r in LEVELS:
+        assert alignment.flows[r].shape == (1, 2, r, r)
+        assert 0 < alignment.flows[r].abs().max() <= FLOW_LIMIT
+        assert alignment.masks[r].shape == (1, 1, r, r)
+        assert 0 <= alignment.masks[r].min() < alignment.masks[r].max() <= 1
+
+
+def test_batches_agree_with_single_pictures(tiny):
+    w_plus = _w_plus(tiny, 3)
+    batch = tiny.generator.synthesize(w_plus)
+    for row, picture in zip(w_plus, batch, strict=True):
+        torch.testing.assert_close(tiny.generator.synthesize(row[None])[0], picture, atol=1e-5, rtol=0)
+
+
+def test_a_code_of_the_wrong_shape_is_named(tiny):
+    with pytest.raises(ValueError, match=r"\(N, 14, 512\), got \(1, 16, 512\)"):
+        tiny.generator.synthesize(torch.zeros(1, 16, 512))
+
+
+def test_parameter_counts_are_the_documented_ones(embedded):
+    assert sum(p.numel() for p in embedded.encoder.parameters()) == 24_283_968
+    buffers = sum(b.numel() for name, b in embedded.generator.named_buffers() if "noise" in name)
+    weights = sum(p.numel() for p in embedded.generator.parameters())
+    assert (round(weights / 1e6, 2), round(buffers / 1e6, 2)) == (9.41, 0.70)
+
+
+def test_the_mean_of_w_is_the_mean_of_mapped_noise(embedded):
+    z = torch.randn(16384, 512, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        mean = embedded.generator.mapping(z).mean(0)
+    torch.testing.assert_close(mean, embedded.generator.w_mean, atol=2e-3, rtol=0)
+
+
+@pytest.mark.skipif(not REFERENCE.is_dir(), reason="the laboratory version is not beside this checkout")
+@torch.inference_mode()
+def test_agrees_with_the_laboratory_version(embedded, crop):
+    def module(name: str):
+        spec = importlib.util.spec_from_file_location(f"reference_{name}", REFERENCE / f"{name}.py")
+        loaded = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = loaded
+        spec.loader.exec_module(loaded)
+        return loaded
+
+    def state(part: str) -> dict[str, torch.Tensor]:
+        return {k: v.float() for k, v in load_file(PRESETS["mobile"].weights[part].path()).items()}
+
+    mobile, encoder, alignment = module("mobile_stylegan"), module("encoder"), module("samm")
+    generator, network, levels = mobile.Generator(), encoder.Encoder(), alignment.SAMM(encoder.WIDTHS)
+    for part, target in (("generator", generator), ("encoder", network), ("samm", levels)):
+        target.load_state_dict(state(part))
+        target.eval()
+
+    photo = area_resize(to_pm1(crop), 256)
+    mean = area_resize(generator(generator.w_mean[None]), 256)
+    w_plus, features = encoder.invert(network, generator, photo, 2, mean, generator.w_mean[None, None])
+    store = {}
+    picture = generator(w_plus, levels.hook(features, 2, store))
+
+    code = embedded.encoder.encode(photo, embedded.generator, 2)
+    adapt, ours = aligner(embedded.samm, code.features, 2)
+    torch.testing.assert_close(embedded.generator.synthesize(code.w_plus, adapt), picture, atol=1e-4, rtol=0)
+    for r, (mask, flow) in store.items():
+        torch.testing.assert_close(ours.masks[r], mask, atol=1e-4, rtol=0)
+        torch.testing.assert_close(ours.flows[r], flow, atol=1e-4, rtol=0)
+    theirs = alignment.gather([store[r][0] for r in alignment.LEVELS], 1024)
+    torch.testing.assert_close(gather(ours.masks.values(), 1024), theirs, atol=1e-4, rtol=0)
+
+
+def test_tiny_parts_are_seeded(tiny):
+    again = samm.load("tiny", "cpu")
+    for name in ("generator", "encoder", "samm"):
+        for a, b in zip(getattr(tiny, name).parameters(), getattr(again, name).parameters(), strict=True):
+            assert torch.equal(a, b)
+
+
+def test_loading_leaves_the_random_state_alone():
+    torch.manual_seed(11)
+    expected = torch.rand(1)
+    torch.manual_seed(11)
+    samm.load("tiny", "cpu")
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_other_widths_give_other_sizes():
+    generator = MobileStyleGAN(widths=(8,) * 5)
+    assert (generator.num_layers, generator.resolution) == (10, 128)
+    assert SAMM(WIDTHS, dict.fromkeys(WIDTHS, 8)).resolutions == (32, 64, 128, 256)

@@ -1,0 +1,180 @@
+"""The whole inversion: what it promises about its value, its determinism and its figures."""
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import samm
+from samm.inversion import redose
+from samm.likeness.refinement import RefineConfig, refine_steps
+from samm.method.gathering import gather
+from samm.metrics import psnr, ssim
+
+
+@pytest.fixture(scope="module")
+def small(tiny, tiny_crop) -> samm.Inversion:
+    return samm.invert(tiny_crop, tiny)
+
+
+def test_same_photo_same_bytes(small, tiny, tiny_crop):
+    assert pickle.dumps(samm.invert(tiny_crop, tiny).blended) == pickle.dumps(small.blended)
+
+
+def test_the_result_is_whole_and_survives_pickling(small, tiny):
+    again = pickle.loads(pickle.dumps(small))
+    size = tiny.resolution
+    for picture in (again.crop, again.generated, again.aligned, again.blended):
+        assert picture.shape == (size, size, 3)
+        assert picture.dtype == np.uint8
+    assert again.w_plus.shape == (1, tiny.generator.num_layers, 512)
+    assert list(again.masks) == list(again.flows) == [32, 64, 128, 256]
+    assert all(mask.shape == (1, 1, r, r) for r, mask in again.masks.items())
+    assert all(flow.shape == (1, 2, r, r) for r, flow in again.flows.items())
+    assert torch.equal(again.gathered, gather(small.masks.values(), size))
+
+
+def test_the_gathered_mask_is_not_carried_around(small):
+    assert small.gathered.shape[-1] == len(small.crop)
+    assert "gathered" not in small.__getstate__()
+
+
+def test_mask_strength_ends(small, tiny, tiny_crop):
+    drawn = samm.invert(tiny_crop, tiny, samm.Options(mask_strength=0))
+    assert np.array_equal(drawn.blended, drawn.aligned)
+    assert np.array_equal(redose(small, 0).blended, small.aligned)
+    assert redose(small, 1) is small
+    assert np.abs(redose(redose(small, 2), 1).blended.astype(int) - small.blended).max() <= 1
+    more = redose(small, 2)
+    assert more.keep_photo.mean() > small.keep_photo.mean()
+    assert psnr(more.crop, more.blended) > psnr(small.crop, small.blended)
+
+
+def test_progress_tells_every_stage(tiny, tiny_crop):
+    told = []
+    samm.invert(tiny_crop, tiny, progress=lambda *event: told.append(event))
+    stages = list(dict.fromkeys(stage for stage, _, _ in told))
+    assert stages == ["Encoding", "Drawing", "Aligning features", "Gathering masks", "Blending"]
+    assert [done for stage, done, _ in told if stage == "Aligning features"] == [0, 1, 2, 3, 4]
+
+
+def test_report_is_plain_and_complete(small):
+    report = small.report
+    assert set(report["psnr"]) == set(report["ssim"]) == {"generated", "aligned", "blended"}
+    assert set(report["kept"]) == {"32", "64", "128", "256", "gathered"}
+    assert all(0 < share < 1 for share in report["kept"].values())
+    assert report["psnr"]["blended"] > report["psnr"]["aligned"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"encoder_steps": 0},
+        {"encoder_steps": 11},
+        {"iterations": 0},
+        {"mask_strength": 2.5},
+        {"refine_steps": -1},
+        {"tune_steps": 501},
+    ],
+)
+def test_options_out_of_range_are_sentences(wrong):
+    with pytest.raises(samm.OptionError, match="choose a value from"):
+        samm.Options(**wrong)
+
+
+def test_a_crop_of_another_size_is_our_mistake(tiny):
+    with pytest.raises(ValueError, match=r"\(512, 512, 3\)"):
+        samm.invert(np.zeros((256, 256, 3), np.uint8), tiny)
+
+
+def test_bfloat16_stays_near_float32(small, tiny_crop, tiny):
+    half = samm.invert(tiny_crop, replace(tiny, precision="bf16"))
+    assert np.abs(half.blended.astype(int) - small.blended).mean() < 6  # random networks amplify rounding
+
+
+def test_refinement_lowers_the_error_and_reports_its_steps(small, tiny):
+    refined = samm.refine(small, tiny, 6)
+    assert refined.refined == 6
+    assert refined.report["psnr"]["generated"] > small.report["psnr"]["generated"]
+    assert np.array_equal(refined.crop, small.crop)
+    assert refined.seconds["Encoding"] > small.seconds["Encoding"]  # the first pass counts
+    both = samm.invert(small.crop, tiny, samm.Options(refine_steps=6))
+    assert np.array_equal(both.blended, refined.blended)
+
+
+def test_refinement_stops_when_asked_and_keeps_the_best(small, tiny):
+    def stop_after_three(stage: str, done: int, total: int) -> bool:
+        return stage == "Refining" and done >= 3
+
+    refined = samm.refine(small, tiny, 50, stop_after_three)
+    assert refined.refined == 3
+    assert refined.report["psnr"]["generated"] >= small.report["psnr"]["generated"]
+
+
+def test_refinement_ends_early_when_nothing_is_gained(tiny):
+    photo, keep = torch.zeros(1, 3, 256, 256), torch.ones(1, 1, 256, 256)  # everything is kept: no gradient
+    start = tiny.generator.w_mean.expand(1, tiny.generator.num_layers, -1)
+    codes = list(refine_steps(photo, keep, tiny.generator, tiny.perceptual, start, 100))
+    assert len(codes) <= RefineConfig().patience + 2
+    assert torch.equal(codes[-1], start)
+
+
+def test_refinement_ignores_what_the_mask_keeps(tiny, generator_rng):
+    """Where the photo is kept, its content must not move the code."""
+    keep = torch.zeros(1, 1, 256, 256)
+    keep[..., :128, :] = 1
+    photo = torch.rand(1, 3, 256, 256, generator=generator_rng) * 2 - 1
+    start = tiny.generator.w_mean.expand(1, tiny.generator.num_layers, -1)
+
+    def mse_code(picture: torch.Tensor) -> torch.Tensor:
+        config = RefineConfig(perceptual=0)  # the perceptual network sees across the border
+        *_, code = refine_steps(picture, keep, tiny.generator, tiny.perceptual, start, 3, config)
+        return code
+
+    hat = photo.clone()
+    hat[..., :128, :] = -1
+    assert torch.equal(mse_code(photo), mse_code(hat))
+    bottom = photo.clone()
+    bottom[..., 128:, :] = -1
+    assert not torch.equal(mse_code(photo), mse_code(bottom))
+
+
+def test_metrics_against_direct_formulas():
+    rng = np.random.default_rng(5)
+    a = rng.integers(0, 256, (40, 36, 3), dtype=np.uint8)
+    b = np.clip(a + rng.normal(0, 20, a.shape), 0, 255).astype(np.uint8)
+    assert psnr(a, a) == float("inf")
+    mse = np.mean((a.astype(float) - b) ** 2)
+    assert psnr(a, b) == pytest.approx(20 * np.log10(255 / np.sqrt(mse)))
+
+    taps = np.exp(-((np.arange(11) - 5) ** 2) / 4.5)
+    window = np.outer(taps, taps) / taps.sum() ** 2
+
+    def mean(x: np.ndarray) -> np.ndarray:
+        views = np.lib.stride_tricks.sliding_window_view(x, (11, 11), axis=(0, 1))
+        return np.einsum("hwcij,ij->hwc", views, window)
+
+    x, y = a.astype(float), b.astype(float)
+    mx, my = mean(x), mean(y)
+    vx, vy, cov = mean(x * x) - mx**2, mean(y * y) - my**2, mean(x * y) - mx * my
+    c1, c2 = 2.55**2, 7.65**2
+    direct = (2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
+    assert ssim(a, b) == pytest.approx(direct.mean(), abs=1e-5)
+    assert ssim(a, a) == pytest.approx(1)
+
+
+def test_a_real_photo_is_inverted_as_well_as_when_this_was_written(inversion):
+    """Regression figures of the embedded weights on the astronaut; update them with the weights."""
+    report = inversion.report
+    assert report["psnr"] == pytest.approx(FIGURES["psnr"], abs=0.05)
+    assert report["kept"]["gathered"] == pytest.approx(FIGURES["kept"], abs=0.003)
+    assert inversion.w_plus[0, ::5, 0].tolist() == pytest.approx(FIGURES["w_plus"], abs=2e-3)
+
+
+FIGURES = {
+    "psnr": {"generated": 14.986, "aligned": 18.768, "blended": 23.417},
+    "kept": 0.2852,
+    "w_plus": [-0.0503, 0.2644, 0.1468, 0.1542],
+}
