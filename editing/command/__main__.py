@@ -41,6 +41,7 @@ from editing.evaluation.tables import (
     summarize,
     table,
 )
+from samm.allocator import keep_large_buffers
 from samm.crop.domains import FACES
 from samm.crop.png import save_png
 from samm.errors import OptionError, UserError
@@ -54,6 +55,7 @@ __all__ = ["main"]
 def main(argv: list[str] | None = None) -> int:
     """Run a command and return the exit code."""
     args = _parser().parse_args(argv)
+    keep_large_buffers()
     try:
         return args.run(args)
     except UserError as error:
