@@ -1,7 +1,7 @@
 """Editing an inverted photo: attributes, words and components in recipes, and how recipes are drawn."""
 
 from editing.edit import Edit, edit, edit_all, reblend
-from editing.moves.tools import Tools
+from editing.moves.moves import Moves
 from editing.recipe.attributes import ATTRIBUTES, CAR_ATTRIBUTES
 from editing.recipe.file import load_recipe, provenance, to_json
 from editing.recipe.line import describe, parse
@@ -15,7 +15,7 @@ __all__ = [
     "Edit",
     "Recipe",
     "TextEdit",
-    "Tools",
+    "Moves",
     "describe",
     "edit",
     "edit_all",

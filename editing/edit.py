@@ -20,8 +20,8 @@ from torch import Tensor
 from editing.masks import adaptive_mask
 from editing.moves import components as ganspace
 from editing.moves import directions
-from editing.moves.tools import Tools
-from editing.moves.words.styleclip import moved_styles
+from editing.moves.move import moved_styles
+from editing.moves.moves import Moves
 from editing.recipe.recipe import Recipe
 from samm.inversion import Inversion, drawing_model, redose
 from samm.method.alignment import Alignment, aligner, replay
@@ -61,7 +61,7 @@ def edit(
     inversion: Inversion,
     recipe: Recipe,
     model: Model,
-    tools: Tools,
+    tools: Moves,
     keep: Tensor | None = None,
     draw: Tensor | None = None,
 ) -> Edit:
@@ -109,7 +109,7 @@ def reblend(
 
 @torch.inference_mode()
 def edit_all(
-    inversion: Inversion, recipes: Sequence[Recipe], model: Model, tools: Tools, size: int | None = None
+    inversion: Inversion, recipes: Sequence[Recipe], model: Model, tools: Moves, size: int | None = None
 ) -> list[Edit]:
     """Apply several recipes to one inversion, drawn together; for strips and grids.
 
@@ -126,7 +126,7 @@ def edit_all(
     return edits
 
 
-def move_code(inversion: Inversion, recipe: Recipe, tools: Tools) -> Tensor:
+def move_code(inversion: Inversion, recipe: Recipe, tools: Moves) -> Tensor:
     """Move an inversion's code by a recipe's attributes and components: w_plus (1, L, 512)."""
     w_plus = inversion.w_plus
     for name, strength in recipe.attributes.items():
@@ -137,7 +137,7 @@ def move_code(inversion: Inversion, recipe: Recipe, tools: Tools) -> Tensor:
 
 
 def _draw(
-    inversion: Inversion, recipes: Sequence[Recipe], model: Model, tools: Tools, size: int
+    inversion: Inversion, recipes: Sequence[Recipe], model: Model, tools: Moves, size: int
 ) -> list[Edit]:
     codes = [move_code(inversion, recipe, tools) for recipe in recipes]
     styles = [
@@ -160,7 +160,7 @@ def _draw(
 
 
 def _styles(
-    inversion: Inversion, code: Tensor, recipe: Recipe, model: Model, tools: Tools
+    inversion: Inversion, code: Tensor, recipe: Recipe, model: Model, tools: Moves
 ) -> tuple[Tensor, ...]:
     """Give the styles of a code after a recipe's words, (1, C) each."""
     moves = [(tools.text_move(text, inversion), text.strength) for text in recipe.texts]

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 import samm
-from editing.moves.tools import Tools
+from editing.moves.moves import Moves
 from samm.crop.faces import find_faces
 from samm.crop.photo import open_photo
 from samm.crop.quad import crop_face
@@ -76,8 +76,8 @@ def small(tiny, tiny_crop) -> samm.Inversion:
 
 
 @pytest.fixture(scope="session")
-def tools(tiny) -> Tools:
-    return Tools(tiny)
+def tools(tiny) -> Moves:
+    return Moves(tiny)
 
 
 @pytest.fixture

@@ -247,10 +247,10 @@ def _changes(edits: Sequence[str], model: Model) -> tuple[Change, ...]:
         changes,
         read_edits,
     )
+    from editing.moves.moves import Moves
     from editing.moves.scorer import load_scorer
-    from editing.moves.tools import Tools
 
-    return changes(read_edits(edits), Tools(model), Scores(load_scorer(model.device), model))
+    return changes(read_edits(edits), Moves(model), Scores(load_scorer(model.device), model))
 
 
 def _earlier(file: Path, made_with: Mapping[str, str]) -> dict[tuple[str, str], Figures]:

@@ -17,7 +17,7 @@ from editing.command.photos import (
     whole_photo,
 )
 from editing.edit import Edit, edit, edit_all
-from editing.moves.tools import Tools
+from editing.moves.moves import Moves
 from editing.recipe.attributes import ATTRIBUTES, CAR_ATTRIBUTES, TABLES
 from editing.recipe.file import load_recipe, provenance, to_json
 from editing.recipe.line import describe, parse
@@ -108,7 +108,7 @@ def _edit(args: argparse.Namespace) -> int:
     variants = _variants(args, recipe)
     model = load(args.preset, args.device, args.precision)
     args.mask_strength = 1.0  # of the inversion; the recipe has the edit's
-    tools = Tools(model, dict(_pair(text) for text in args.direction), args.components, args.clip)
+    tools = Moves(model, dict(_pair(text) for text in args.direction), args.components, args.clip)
     for warning in tools.warnings(recipe):
         tqdm.write(warning)
     for name in recipe.attributes:

@@ -29,8 +29,8 @@ from tqdm import tqdm
 from editing.edit import Edit, edit, edit_all, move_code
 from editing.masks import disagreement
 from editing.moves.directions import move, sample_w, spread
+from editing.moves.moves import Moves
 from editing.moves.scorer import SCORES, Scorer, load_scorer, signed
-from editing.moves.tools import Tools
 from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.recipe import MASKS, Recipe, TextEdit
 from samm.crop.faces import find_faces
@@ -185,7 +185,7 @@ def draw(w_plus: Tensor, model: Model) -> Tensor:
     return torch.cat(parts).clamp(-1, 1)
 
 
-def prove_sliders(model: Model, tools: Tools, judge: Judge, count: int) -> list[SliderFigures]:
+def prove_sliders(model: Model, tools: Moves, judge: Judge, count: int) -> list[SliderFigures]:
     """Move `count` fresh samples of W along every slider."""
     codes = sample_codes(model, count)
     scores, faces = judge(draw(codes, model))
@@ -217,7 +217,7 @@ def prove_sliders(model: Model, tools: Tools, judge: Judge, count: int) -> list[
 
 
 def prove_texts(
-    inversions: Sequence[Inversion], model: Model, tools: Tools, judge: Judge
+    inversions: Sequence[Inversion], model: Model, tools: Moves, judge: Judge
 ) -> list[TextFigures]:
     """Say every prompt to every face."""
     recipes = [Recipe(texts=(TextEdit(phrase, neutral),)) for phrase, neutral, _ in PROMPTS]
@@ -253,14 +253,14 @@ def prove_texts(
 
 
 def prove_masks(
-    inversions: Sequence[Inversion], model: Model, tools: Tools, judge: Judge
+    inversions: Sequence[Inversion], model: Model, tools: Moves, judge: Judge
 ) -> list[MaskFigures]:
     """Apply every mask edit to every face under every rule."""
     return [_prove_rule(rule, inversions, model, tools, judge) for rule in MASKS]
 
 
 def _prove_rule(
-    rule: str, inversions: Sequence[Inversion], model: Model, tools: Tools, judge: Judge
+    rule: str, inversions: Sequence[Inversion], model: Model, tools: Moves, judge: Judge
 ) -> MaskFigures:
     arrived, wanted, kept, ghosts, areas = [], [], [], [], []
     names = [ATTRIBUTES[next(iter(recipe.attributes))].score for recipe in MASK_EDITS]
@@ -317,7 +317,7 @@ def _edges(picture: Tensor) -> Tensor:
     return across.abs() + down.abs()
 
 
-def prove_exactness(inversion: Inversion, model: Model, tools: Tools, rounds: int = 5) -> dict[str, float]:
+def prove_exactness(inversion: Inversion, model: Model, tools: Moves, rounds: int = 5) -> dict[str, float]:
     """Check the zero recipe, mirroring and cost on one face.
 
     Returns:
@@ -391,7 +391,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--device")
     args = parser.parse_args(argv)
     model = load(device=args.device)
-    tools, judge = Tools(model), Judge(model.device)
+    tools, judge = Moves(model), Judge(model.device)
     samples, faces = (12, 4) if args.quick else (60, 20)
     inversions = invert_faces(model, args.faces, faces)
     proofs: dict[str, Callable[[], object]] = {

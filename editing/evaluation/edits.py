@@ -20,8 +20,8 @@ from torch import Tensor
 from editing.edit import edit
 from editing.evaluation.claims import PSI, draw, sample_codes
 from editing.evaluation.methods import Change
+from editing.moves.moves import Moves
 from editing.moves.scorer import Scorer, signed
-from editing.moves.tools import Tools
 from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.line import describe, parse
 from editing.recipe.recipe import Recipe
@@ -105,12 +105,12 @@ def read_edits(texts: Sequence[str]) -> list[Recipe]:
     return list(dict.fromkeys(recipes))
 
 
-def changes(recipes: Sequence[Recipe], tools: Tools, scores: Scores) -> tuple[Change, ...]:
+def changes(recipes: Sequence[Recipe], tools: Moves, scores: Scores) -> tuple[Change, ...]:
     """Make each recipe a change that methods apply; see `editing.evaluation.methods.Change`."""
     return tuple(_change(recipe, tools, scores) for recipe in recipes)
 
 
-def _change(recipe: Recipe, tools: Tools, scores: Scores) -> Change:
+def _change(recipe: Recipe, tools: Moves, scores: Scores) -> Change:
     def apply(inversion: Inversion, model: Model, rule: str) -> tuple[np.ndarray, np.ndarray]:
         strength = inversion.options.mask_strength
         edited = edit(inversion, replace(recipe, masks=rule, mask_strength=strength), model, tools)

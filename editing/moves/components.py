@@ -17,10 +17,10 @@ from torch import Tensor
 from editing.moves import directions
 from editing.moves.directions import Direction, fit_rows, limit_rows, read_tensors
 from samm.errors import OptionError, WeightsError
+from samm.networks.generators import STYLE_DIM
 
 __all__ = ["Components", "component_direction", "load_components", "move"]
 
-STYLE_DIM = 512
 _PUBLISHED = {"mean": "mean", "comp": "vectors", "std": "sigma"}
 
 

@@ -27,7 +27,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from samm.errors import OptionError, WeightsError
-from samm.networks.generators import Generator
+from samm.networks.generators import ROWS, STYLE_DIM, Generator
 
 __all__ = [
     "Direction",
@@ -44,8 +44,6 @@ __all__ = [
     "spread",
 ]
 
-STYLE_DIM = 512
-PUBLISHED_ROWS = 18  # of StyleGAN2 at 1024 pixels
 LEAST_REST = 1e-5  # of a unit vector: less than this is rounding
 
 # One key for all of the table: safetensors writes several in a random order, and the hash would change.
@@ -99,11 +97,11 @@ def fit_rows(vector: Tensor, num_layers: int) -> Tensor:
     count = len(rows) if rows.ndim == 2 and rows.shape[1] == STYLE_DIM else 0
     if count == 1:
         return rows.float().repeat(num_layers, 1)
-    if count == num_layers or count == PUBLISHED_ROWS > num_layers:
+    if count == num_layers or count == ROWS > num_layers:
         return rows.float()[:num_layers].clone()
     raise OptionError(
         f"A direction of shape {tuple(vector.shape)} does not fit this generator; use one of shape "
-        f"({STYLE_DIM},), ({PUBLISHED_ROWS}, {STYLE_DIM}) or ({num_layers}, {STYLE_DIM})."
+        f"({STYLE_DIM},), ({ROWS}, {STYLE_DIM}) or ({num_layers}, {STYLE_DIM})."
     )
 
 

@@ -19,7 +19,7 @@ from editing.page.sentences import PHRASES
 from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.file import from_json, to_json
 from editing.recipe.line import parse
-from editing.recipe.recipe import COMPONENT_RANGE, COMPONENTS, MASK_RANGE, TEXT_RANGE, Recipe
+from editing.recipe.recipe import COMPONENT_RANGE, COMPONENTS, TEXT_RANGE, Recipe
 from samm.crop.faces import NO_FACE, find_faces
 from samm.crop.paste import paste_back
 from samm.crop.photo import open_photo
@@ -27,6 +27,7 @@ from samm.crop.png import png_bytes
 from samm.crop.quad import crop_face
 from samm.errors import PhotoError, UserError, WeightsError
 from samm.inversion import Inversion
+from samm.method.masking import STRENGTH_RANGE
 from samm.pixels import mask_to_u8
 
 __all__ = ["describe", "edit_photo", "invert_photo", "publish"]
@@ -110,7 +111,7 @@ def describe() -> dict:
         "ranges": {
             "text": list(TEXT_RANGE),
             "component": list(COMPONENT_RANGE),
-            "mask_strength": list(MASK_RANGE),
+            "mask_strength": list(STRENGTH_RANGE),
         },
         "components": COMPONENTS,
     }

@@ -12,7 +12,8 @@ import numpy as np
 from editing.page.sentences import PHRASES
 from editing.page.session import Paint, Session
 from editing.recipe.attributes import ATTRIBUTES
-from editing.recipe.recipe import MAX_TEXTS, ROWS, ComponentEdit, Recipe, TextEdit
+from editing.recipe.recipe import MAX_TEXTS, ComponentEdit, Recipe, TextEdit
+from samm.networks.generators import LEVELS, ROWS
 
 __all__ = [
     "CHIPS",
@@ -37,12 +38,11 @@ COMPONENT_SLIDERS = tuple(f"component_{index}" for index in range(20))
 COMPONENT_LIMIT = 6.0  # of its slider, in deviations; a loaded recipe may go further
 WORD_ROWS = tuple(range(MAX_TEXTS))
 STRENGTH_LIMIT = 3.0  # of the words' sliders
-# Style rows of StyleGAN2 and what they mostly change, as Karras et al. 2019 group them.
 LAYERS = {
     "All": (0, ROWS),
-    "Pose and shape": (0, 4),
-    "Features": (4, 8),
-    "Color and texture": (8, ROWS),
+    "Pose and shape": LEVELS["coarse"],
+    "Features": LEVELS["medium"],
+    "Color and texture": LEVELS["fine"],
 }
 SLIDERS = (*ATTRIBUTES, *COMPONENT_SLIDERS, "mask_strength")
 CHIPS = tuple(f"chip_{number}" for number in range(len(PHRASES)))

@@ -23,7 +23,7 @@ import torch
 import samm
 from editing.edit import Edit, edit, edit_all
 from editing.recipe.recipe import Recipe
-from editing.moves.tools import Tools
+from editing.moves.moves import Moves
 from samm.crop.faces import FaceDetector
 from samm.inversion import Inversion, Options, Progress
 
@@ -48,7 +48,7 @@ log = logging.getLogger("samm.page")
 
 MODEL: samm.Model | None = None
 DETECTOR: FaceDetector | None = None
-TOOLS: Tools | None = None
+TOOLS: Moves | None = None
 MISSING = ""  # which file is missing and what to do; the page opens all the same
 PRESET = "tiny" if os.environ.get("SAMM_TINY") else "mobile"
 CLIP = os.environ.get("SAMM_CLIP")  # a full CLIP for words, instead of the embedded text model
@@ -58,7 +58,7 @@ LANE = {"concurrency_id": "gpu", "concurrency_limit": None if ZERO_GPU else 1}
 
 try:
     MODEL, DETECTOR = samm.load(PRESET), samm.load_detector()
-    TOOLS = Tools(MODEL, clip=CLIP)
+    TOOLS = Moves(MODEL, clip=CLIP)
     if ZERO_GPU:
         TOOLS.prepare()
 except samm.WeightsError as error:
@@ -88,9 +88,9 @@ def _careful(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @cache
-def _on_cpu() -> tuple[samm.Model, Tools]:
+def _on_cpu() -> tuple[samm.Model, Moves]:
     model = samm.load(PRESET, "cpu")
-    return model, Tools(model, clip=CLIP)
+    return model, Moves(model, clip=CLIP)
 
 
 def our_fault(error: Exception) -> str:
@@ -115,7 +115,7 @@ def _prepare() -> None:
 
 @spaces.GPU(duration=15)
 @_careful
-def invert_on_gpu(model: samm.Model, tools: Tools, crop_u8: np.ndarray, tell: Progress | None) -> Inversion:
+def invert_on_gpu(model: samm.Model, tools: Moves, crop_u8: np.ndarray, tell: Progress | None) -> Inversion:
     """Give the fast inversion of a crop, uint8 (S, S, 3); `tell` is None where it cannot be pickled."""
     return samm.invert(crop_u8, model, Options(), tell)
 
@@ -123,7 +123,7 @@ def invert_on_gpu(model: samm.Model, tools: Tools, crop_u8: np.ndarray, tell: Pr
 @spaces.GPU(duration=15)
 @_careful
 def refine_on_gpu(
-    model: samm.Model, tools: Tools, inversion: Inversion, steps: int, tell: Progress | None
+    model: samm.Model, tools: Moves, inversion: Inversion, steps: int, tell: Progress | None
 ) -> Inversion:
     """Give the faithful inversion that follows a fast one."""
     return samm.refine(inversion, model, steps, tell)
@@ -132,7 +132,7 @@ def refine_on_gpu(
 @spaces.GPU(duration=15)
 @_careful
 def tune_on_gpu(
-    model: samm.Model, tools: Tools, inversion: Inversion, steps: int, tell: Progress | None
+    model: samm.Model, tools: Moves, inversion: Inversion, steps: int, tell: Progress | None
 ) -> Inversion:
     """Tune the generator to the photo of an inversion."""
     return samm.tune(inversion, model, steps, tell)
@@ -140,7 +140,7 @@ def tune_on_gpu(
 
 @spaces.GPU(duration=5)
 @_careful
-def edit_on_gpu(model: samm.Model, tools: Tools, inversion: Inversion, recipe: Recipe) -> Edit:
+def edit_on_gpu(model: samm.Model, tools: Moves, inversion: Inversion, recipe: Recipe) -> Edit:
     """Draw one recipe."""
     return edit(inversion, recipe, model, tools)
 
@@ -148,7 +148,7 @@ def edit_on_gpu(model: samm.Model, tools: Tools, inversion: Inversion, recipe: R
 @spaces.GPU(duration=10)
 @_careful
 def strip_on_gpu(
-    model: samm.Model, tools: Tools, inversion: Inversion, recipes: Sequence[Recipe], size: int
+    model: samm.Model, tools: Moves, inversion: Inversion, recipes: Sequence[Recipe], size: int
 ) -> list[np.ndarray]:
     """Draw several recipes in one batch; gives small pictures, uint8 (size, size, 3)."""
     return [drawn.blended for drawn in edit_all(inversion, recipes, model, tools, size)]

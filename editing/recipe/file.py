@@ -43,6 +43,7 @@ _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 _SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 
 
+_Part = TypeVar("_Part", TextEdit, ComponentEdit)
 _Kind = TypeVar("_Kind", TextEdit, ComponentEdit, Recipe)
 
 
@@ -77,11 +78,8 @@ def from_json(text: str, domain: str = FACES.name) -> Recipe:
             f"This recipe has version {show(version)}, and this program reads version {_VERSION}; "
             "save it again with the same version of the program."
         )
-    for name, kind in (("texts", TextEdit), ("components", ComponentEdit)):
-        edits = content.get(name, [])
-        if not isinstance(edits, list):
-            raise OptionError(f"The recipe's {name} are {show(edits)}; write them as a list.")
-        content[name] = [_build(kind, edit, f"the recipe's {name}") for edit in edits]
+    content["texts"] = _build_all(TextEdit, content, "texts")
+    content["components"] = _build_all(ComponentEdit, content, "components")
     if not isinstance(content.get("attributes", {}), dict):
         raise OptionError(
             f"The recipe's attributes are {show(content['attributes'])}; write them as names with strengths."
@@ -145,6 +143,14 @@ def _differences(edit: TextEdit | ComponentEdit | Recipe) -> dict[str, Any]:
 def _plain(value: Mapping[str, float] | TextEdit | ComponentEdit) -> dict[str, Any]:
     """Turn what JSON does not know into a dictionary."""
     return dict(value) if isinstance(value, Mapping) else _differences(value)
+
+
+def _build_all(kind: type[_Part], content: Mapping[str, Any], name: str) -> list[_Part]:
+    """Make the edits of a list in a recipe's JSON."""
+    edits = content.get(name, [])
+    if not isinstance(edits, list):
+        raise OptionError(f"The recipe's {name} are {show(edits)}; write them as a list.")
+    return [_build(kind, edit, f"the recipe's {name}") for edit in edits]
 
 
 def _build(kind: type[_Kind], content: Any, where: str) -> _Kind:

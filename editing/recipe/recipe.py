@@ -24,6 +24,8 @@ from typing import Any
 from editing.recipe.attributes import TABLES, find
 from samm.crop.domains import FACES
 from samm.errors import OptionError
+from samm.method.masking import STRENGTH_RANGE
+from samm.networks.generators import ROWS
 
 __all__ = [
     "COMPONENTS",
@@ -31,14 +33,12 @@ __all__ = [
     "DECIMALS",
     "FOCUS_RANGE",
     "MASKS",
-    "MASK_RANGE",
     "MAX_CHARACTERS",
     "MAX_COMPONENTS",
     "MAX_PHRASE",
     "MAX_TEXTS",
     "METHODS",
     "NEUTRAL",
-    "ROWS",
     "TEXT_RANGE",
     "ComponentEdit",
     "Recipe",
@@ -51,11 +51,9 @@ __all__ = [
 METHODS = ("global", "optimize", "mapper")  # of StyleCLIP, Patashnik et al. 2021
 MASKS = ("reuse", "recompute", "adaptive")
 COMPONENTS = 80  # as GANSpace (harskish/ganspace) keeps for FFHQ
-ROWS = 18
 TEXT_RANGE = (-5.0, 5.0)
 FOCUS_RANGE = (0.0, 1.0)
 COMPONENT_RANGE = (-20.0, 20.0)  # GANSpace's own edits reach 20 σ
-MASK_RANGE = (0.0, 2.0)
 MAX_TEXTS = 8
 MAX_COMPONENTS = 20
 MAX_PHRASE = 200  # characters
@@ -207,7 +205,7 @@ class Recipe:
                 raise OptionError(
                     f"The recipe has {len(getattr(self, name))} {name}; keep the {most} that matter most."
                 )
-        _set(self, "mask_strength", _number(self.mask_strength, "mask strength", MASK_RANGE))
+        _set(self, "mask_strength", _number(self.mask_strength, "mask strength", STRENGTH_RANGE))
         _check_choice(self.masks, "choice of masks", MASKS)
 
     @property
@@ -256,7 +254,8 @@ def is_whole(value: object) -> bool:
 def _number(value: Any, label: str, limits: tuple[float, float]) -> float:
     """Check a number against its limits, both included, and round it; True and NaN are no numbers."""
     low, high = limits
-    if isinstance(value, bool) or not isinstance(value, Real) or not low <= value <= high:
+    number: Any = value  # a Real compares with numbers, but its type does not say so
+    if isinstance(value, bool) or not isinstance(value, Real) or not low <= number <= high:
         raise OptionError(f"The {label} is {show(value)}; choose a number from {low:g} to {high:g}.")
     return round(float(value), DECIMALS) + 0.0  # adding zero makes -0.0 positive
 

@@ -24,8 +24,9 @@ import samm
 from editing.moves import weights
 from editing.moves.directions import load_directions, sample_w, save_directions
 from editing.moves.scorer import YES_NO, Scorer, load_scorer, probabilities
+from editing.moves.words.global_directions import save_channels
+from editing.moves.words.mapper import mapper_name, save_mapper
 from editing.moves.words.model import FaceText, TextModel, load_text_model
-from editing.moves.words.styleclip import save_channels, save_mapper
 from editing.recipe.attributes import ATTRIBUTES
 from editing.training.bank import draw_faces, score_faces
 from editing.training.channels import fit_channels
@@ -173,7 +174,7 @@ def _mapper(args: argparse.Namespace) -> None:
         _generator(args), _text_model(args), samm.load_descriptor(args.device), args.phrase, args.steps,
         seed=args.seed, state_path=args.out / "mapper_state.pt",
     )  # fmt: skip
-    save_mapper(mapper, args.out / f"mapper_{args.phrase.replace(' ', '_')}.safetensors")
+    save_mapper(mapper, args.out / mapper_name(args.phrase))
 
 
 _STEPS = {

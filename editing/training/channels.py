@@ -20,8 +20,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
+from editing.moves.words.global_directions import Channels, style_widths
 from editing.moves.words.model import TextModel
-from editing.moves.words.styleclip import Channels, style_widths
 from samm.errors import OptionError
 from samm.models import PRECISIONS
 from samm.networks.generators import Generator

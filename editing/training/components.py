@@ -18,12 +18,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from editing.moves.components import Components
+from editing.recipe.recipe import COMPONENTS
 from samm.errors import OptionError
-from samm.networks.generators import Generator
+from samm.networks.generators import STYLE_DIM, Generator
 
 __all__ = ["fit_components", "save_components"]
-
-STYLE_DIM = 512
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +31,7 @@ _log = logging.getLogger(__name__)
 def fit_components(
     generator: Generator,
     samples: int = 1_000_000,
-    count: int = 80,
+    count: int = COMPONENTS,
     seed: int = 0,
     batch: int = 10_000,
     device: torch.device | str = "cpu",

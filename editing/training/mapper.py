@@ -17,11 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
+from editing.moves.words.mapper import Mapper
 from editing.moves.words.model import TextModel
-from editing.moves.words.styleclip import LEVELS, Mapper
 from editing.training.channels import SIZE, sample_codes
 from samm.errors import OptionError
-from samm.networks.generators import Generator
+from samm.networks.generators import LEVELS, Generator
 from samm.networks.identity import FaceDescriptor
 
 __all__ = ["MapperConfig", "fit_mapper"]

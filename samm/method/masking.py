@@ -12,9 +12,9 @@ from torch import Tensor
 
 from samm.errors import OptionError
 
-__all__ = ["area_excess", "binary_loss", "dose_mask", "paint_mask", "update_mask"]
+__all__ = ["STRENGTH_RANGE", "area_excess", "binary_loss", "dose_mask", "paint_mask", "update_mask"]
 
-MAX_STRENGTH = 2.0
+STRENGTH_RANGE = (0.0, 2.0)  # of a mask: 0 the generator alone, 1 as predicted, 2 keeps more of the photo
 
 
 def update_mask(mask: Tensor, proposal: Tensor) -> Tensor:
@@ -42,8 +42,9 @@ def dose_mask(keep_photo: Tensor, strength: float) -> Tensor:
     Raises:
         OptionError: `strength` outside 0…2.
     """
-    if not 0 <= strength <= MAX_STRENGTH:
-        raise OptionError(f"Mask strength is {strength:g}; choose a value from 0 to {MAX_STRENGTH:g}.")
+    low, high = STRENGTH_RANGE
+    if not low <= strength <= high:
+        raise OptionError(f"Mask strength is {strength:g}; choose a value from {low:g} to {high:g}.")
     if strength == 1:
         return keep_photo  # exactly as predicted, without a rounding of the power
     return 1 - (1 - keep_photo) ** strength

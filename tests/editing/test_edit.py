@@ -10,9 +10,11 @@ import torch
 import samm
 from editing.edit import edit, edit_all, move_code, reblend
 from editing.masks import COMPARE_SIZE
-from editing.moves import tools as tools_module
-from editing.moves.tools import Tools
-from editing.moves.words.styleclip import Mapper, moved_styles, save_mapper
+from editing.moves import moves as moves_module
+from editing.moves.move import moved_styles
+from editing.moves.moves import Moves
+from editing.moves.words.mapper import Mapper, save_mapper
+from editing.moves.words.optimize import SEARCH_STEPS
 from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.recipe import MASKS, ComponentEdit, Recipe, TextEdit
 from editing.strip import grid, join, strengths, strip
@@ -194,7 +196,7 @@ def test_recomputing_is_a_fresh_alignment(small, tiny, tools):
 def test_a_preset_without_samm_can_be_edited(tiny_crop):
     model = replace(samm.load("tiny-stylegan2-restyle", "cpu"), samm=None)
     alone = samm.invert(np.ascontiguousarray(tiny_crop[::2, ::2]), model, samm.Options(encoder_steps=1))
-    edits = edit_all(alone, [replace(OLDER, masks=rule) for rule in MASKS], model, Tools(model))
+    edits = edit_all(alone, [replace(OLDER, masks=rule) for rule in MASKS], model, Moves(model))
     for edited in edits:
         assert not edited.keep_photo.any()
         assert np.array_equal(edited.blended, edited.aligned)
@@ -255,7 +257,7 @@ def test_grids_go_row_by_row_and_join_to_one_picture(older):
     assert join(shades, 3)[::2, ::2, 0].tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
-# Tools ----------------------------------------------------------------------------------------------------
+# Moves ----------------------------------------------------------------------------------------------------
 
 
 def test_an_unknown_word_warns_and_an_unknown_phrase_is_refused(small, tools):
@@ -274,13 +276,13 @@ def test_a_higher_focus_moves_fewer_channels(small, tools):
 
 def test_channels_of_one_generator_are_not_used_for_another(small):
     with pytest.raises(OptionError, match="Nothing was measured yet .* channels --preset stylegan2-e4e"):
-        Tools(replace(samm.load("tiny-stylegan2-e4e", "cpu"), preset="stylegan2-e4e")).text_move(
+        Moves(replace(samm.load("tiny-stylegan2-e4e", "cpu"), preset="stylegan2-e4e")).text_move(
             BLONDE, small
         )
 
 
 def test_a_search_can_be_stopped_and_its_result_is_kept(small, tiny):
-    tools, told = Tools(tiny), []
+    tools, told = Moves(tiny), []
     text = TextEdit("glasses", method="optimize")
 
     def stop(*event: object) -> bool:
@@ -288,7 +290,7 @@ def test_a_search_can_be_stopped_and_its_result_is_kept(small, tiny):
         return True
 
     move = tools.text_move(text, small, stop)
-    assert told == [("Searching", 1, tools_module.OPTIMIZE_STEPS)]
+    assert told == [("Searching", 1, SEARCH_STEPS)]
     assert move.w_plus.shape == small.w_plus.shape
     assert move.w_plus.any()
     edited = edit(small, Recipe(texts=(text,), masks="reuse"), tiny, tools)
@@ -298,15 +300,15 @@ def test_a_search_can_be_stopped_and_its_result_is_kept(small, tiny):
 
 def test_a_search_works_after_words_that_need_none(small, tiny, monkeypatch):
     """A text model first used while nothing is differentiated must still serve a search."""
-    monkeypatch.setattr(tools_module, "OPTIMIZE_STEPS", 1)
-    tools = Tools(tiny)
+    monkeypatch.setattr("editing.moves.words.optimize.SEARCH_STEPS", 1)
+    tools = Moves(tiny)
     both = (TextEdit("glasses"), TextEdit("glasses", method="optimize"))
     first, second = (edit(small, Recipe(texts=(text,), masks="reuse"), tiny, tools) for text in both)
     assert differ(first.aligned, second.aligned) > 0
 
 
 def test_a_mapper_has_to_be_trained_and_is_then_applied(small, tiny, tmp_path, monkeypatch):
-    tools, text = Tools(tiny), TextEdit("elf ears", method="mapper", strength=0.5)
+    tools, text = Moves(tiny), TextEdit("elf ears", method="mapper", strength=0.5)
     with pytest.raises(
         OptionError, match="train one with python -m editing.training mapper --phrase 'elf ears'"
     ):
@@ -321,25 +323,25 @@ def test_a_mapper_has_to_be_trained_and_is_then_applied(small, tiny, tmp_path, m
 
 
 def test_a_file_can_take_the_place_of_a_direction(small, tiny, tmp_path, generator_rng, monkeypatch):
-    monkeypatch.setattr(tools_module, "SAMPLES", 500)
+    monkeypatch.setattr(moves_module, "SAMPLES", 500)
     vector = torch.randn(512, generator=generator_rng)
     np.save(tmp_path / "mine.npy", 7 * vector.numpy())
-    tools = Tools(tiny, {"age": tmp_path / "mine.npy"})
+    tools = Moves(tiny, {"age": tmp_path / "mine.npy"})
     step = move_code(small, OLDER, tools) - small.w_plus
     unit = vector / vector.norm()
     torch.testing.assert_close(step / step.norm(dim=2, keepdim=True), unit.expand_as(step))
     assert tools.direction("smile").vector.shape == (14, 512)
     with pytest.raises(OptionError, match="no attribute wisdom"):
-        Tools(tiny, {"wisdom": tmp_path / "mine.npy"})
+        Moves(tiny, {"wisdom": tmp_path / "mine.npy"})
 
 
 def test_a_full_clip_that_nothing_was_fitted_for_says_what_to_run(small, tiny, monkeypatch):
-    fresh = Tools(tiny).text_model
+    fresh = Moves(tiny).text_model
     monkeypatch.setattr(fresh, "name", "Huge-CLIP", raising=False)
-    monkeypatch.setattr(tools_module, "load_text_model", lambda *args: fresh)
+    monkeypatch.setattr(moves_module, "load_text_model", lambda *args: fresh)
     published = replace(tiny, preset="mobile")
-    with pytest.raises(OptionError, match=r"editing\.fit channels --preset mobile --clip Huge-CLIP"):
-        Tools(published, clip="Huge-CLIP").text_move(BLONDE, small)
+    with pytest.raises(OptionError, match=r"editing\.training channels --preset mobile --clip Huge-CLIP"):
+        Moves(published, clip="Huge-CLIP").text_move(BLONDE, small)
 
 
 def test_every_attribute_has_a_direction_for_any_generator(tools):

@@ -1,1 +1,1 @@
-"""Words become moves of style channels: StyleCLIP's three ways and the models behind them."""
+"""Words to moves in StyleCLIP's three ways (Patashnik et al. 2021), one file a way, and the text models."""

@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from editing.moves.words.model import TextModel, words
-from editing.moves.words.styleclip import text_change
+from samm.errors import OptionError
 
-__all__ = ["meant_change", "unmentioned"]
+__all__ = ["meant_change", "text_change", "unmentioned"]
 
 # Pairs of opposite phrases, with the words that speak of what lies between them.
 AXES: dict[tuple[str, str], frozenset[str]] = {
@@ -43,6 +43,20 @@ def unmentioned(target: str, neutral: str) -> list[tuple[str, str]]:
     """List the axes that a change of words says nothing about, as pairs of opposite phrases."""
     said = set(words(target)) - set(words(neutral))
     return [pair for pair, names in AXES.items() if not said & names]
+
+
+def text_change(model: TextModel, target: str, neutral: str) -> Tensor:
+    """Give Δt, the unit vector (D,) from one phrase to another.
+
+    Raises:
+        OptionError: both phrases mean the same to the model.
+    """
+    change = torch.sub(*model.embed_texts([target, neutral]))
+    if change.norm() < 1e-6:
+        raise OptionError(
+            f"The phrases “{target}” and “{neutral}” mean the same to the text model; describe a difference."
+        )
+    return F.normalize(change, dim=0)
 
 
 def meant_change(model: TextModel, target: str, neutral: str) -> Tensor:

@@ -56,6 +56,10 @@ def words(phrase: str) -> list[str]:
     return _WORD.findall(phrase.lower().replace("’", "'"))
 
 
+def _embedded_config() -> dict[str, Any]:
+    return json.loads(_CONFIG.read_text(encoding="utf-8"))
+
+
 class FaceText(nn.Module):
     """The embedded model: an open_clip CLIP with a MobileNetV2 and a three-layer text transformer.
 
@@ -70,7 +74,7 @@ class FaceText(nn.Module):
         import open_clip  # takes seconds, and only words need it
 
         super().__init__()
-        config = config or json.loads(_CONFIG.read_text(encoding="utf-8"))
+        config = _embedded_config() if config is None else config
         self.vocabulary: tuple[str, ...] = tuple(config["vocabulary"])
         self.size: int = config["vision_cfg"]["image_size"]
         self.context: int = config["text_cfg"]["context_length"]
@@ -78,7 +82,7 @@ class FaceText(nn.Module):
         # The largest token ends a phrase, because the transformer is read where the token is largest; 0 pads.
         self._token = {word: i for i, word in enumerate(self.vocabulary, 1)}
         self._end = len(self.vocabulary) + 1
-        text_cfg = {**config["text_cfg"], "vocab_size": self._end + 1}
+        text_cfg: Any = {**config["text_cfg"], "vocab_size": self._end + 1}
         self.clip = open_clip.CLIP(config["embed_dim"], config["vision_cfg"], text_cfg)
         self.bias = nn.Parameter(torch.zeros(()))
 
@@ -134,9 +138,7 @@ class FullCLIP:
         "a picture of {}.", "{}",
     )  # fmt: skip
 
-    def __init__(
-        self, name: str, clip: nn.Module, tokenizer: Any, mean: Sequence[float], std: Sequence[float]
-    ):
+    def __init__(self, name: str, clip: Any, tokenizer: Any, mean: Sequence[float], std: Sequence[float]):
         self.name = name
         self.clip = clip.eval().requires_grad_(False)
         self._tokenizer = tokenizer
@@ -188,16 +190,14 @@ def load_clip(
             f"{name} has no weights {pretrained}; choose one of {tags}, or give the path of a file."
         )
     try:
-        clip, _, preprocess = open_clip.create_model_and_transforms(
-            name, pretrained=pretrained, device=device
-        )
+        clip = open_clip.create_model(name, pretrained=pretrained, device=device)
     except Exception as error:  # what the Hub's client and unpicklers raise has no common class
         raise WeightsError(
             f"The weights {pretrained} of {name} could not be loaded; go online once, or give the path of a "
             "file."
         ) from error
-    normalize = preprocess.transforms[-1]
-    return FullCLIP(name, clip, open_clip.get_tokenizer(name), normalize.mean, normalize.std)
+    view = open_clip.get_model_preprocess_cfg(clip)
+    return FullCLIP(name, clip, open_clip.get_tokenizer(name), view["mean"], view["std"])
 
 
 def load_text_model(clip: str | None, device: torch.device | str = "cpu", *folders: Path) -> TextModel:

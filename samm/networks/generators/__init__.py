@@ -10,7 +10,12 @@ from typing import Protocol
 
 from torch import Tensor
 
-__all__ = ["Adapt", "Generator"]
+__all__ = ["LEVELS", "ROWS", "STYLE_DIM", "Adapt", "Generator"]
+
+STYLE_DIM = 512  # of z, of w, and of each row of w_plus
+ROWS = 18  # of StyleGAN2 at 1024 pixels, by which everybody numbers them; others have the first of these
+# Rows (start, stop) of what Karras et al. 2019 find in them: pose and shape, features, color and texture.
+LEVELS = {"coarse": (0, 4), "medium": (4, 8), "fine": (8, ROWS)}
 
 # Called once per block with (resolution r, feature (N, C, r, r)) after the block's first styled convolution,
 # or within it, before noise, bias and activation, where a generator says so; what it returns takes the

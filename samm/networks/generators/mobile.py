@@ -21,12 +21,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samm.networks.generators import Adapt
+from samm.networks.generators import STYLE_DIM, Adapt
 from samm.networks.ops import area_resize, haar_up
 
 __all__ = ["MobileStyleGAN"]
-
-STYLE_DIM = 512
 
 
 class StyledConv(nn.Module):

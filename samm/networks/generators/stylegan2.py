@@ -22,13 +22,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samm.networks.generators import Adapt
+from samm.networks.generators import STYLE_DIM, Adapt
 from samm.networks.ops import EqualLinear, area_resize, modulated_conv2d, upfirdn2d
 
 __all__ = ["CHANNELS", "MappingLayer", "PixelNorm", "StyleGAN2"]
 
 CHANNELS = {4: 512, 8: 512, 16: 512, 32: 512, 64: 512, 128: 256, 256: 128, 512: 64, 1024: 32}
-STYLE_DIM = 512
 MAPPING_LAYERS = 8
 MAPPING_LR = 0.01
 

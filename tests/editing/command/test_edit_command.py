@@ -117,7 +117,7 @@ def test_every_attribute_is_an_option(capsys):
 
 
 def test_other_directions_and_components_take_the_place_of_ours(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("editing.moves.tools.SAMPLES", 500)
+    monkeypatch.setattr("editing.moves.moves.SAMPLES", 500)
     noise = np.random.default_rng(3)
     np.save(tmp_path / "mine.npy", noise.normal(size=512).astype(np.float32))
     pictures = []

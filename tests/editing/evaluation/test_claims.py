@@ -8,13 +8,13 @@ import torch
 
 import samm
 from editing.evaluation import claims as prove
-from editing.moves.tools import Tools
+from editing.moves.moves import Moves
 from editing.recipe.recipe import Recipe
 
 
 @pytest.fixture(scope="module")
 def tools(tiny):
-    return Tools(tiny)
+    return Moves(tiny)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import torch
 import samm
 from editing.edit import edit, move_code
 from editing.evaluation.methods import METHODS, Change, Settings, choose, difference_mask, error_mask
-from editing.moves.tools import Tools
+from editing.moves.moves import Moves
 from editing.recipe.recipe import Recipe
 from samm.errors import OptionError
 from samm.inversion import drawing_model
@@ -139,7 +139,7 @@ def test_an_edit_that_changes_nothing_gives_the_result_without_it(name, ran, cha
         assert edited.before is inversion
 
 
-def older_code(inversion: samm.Inversion, tools: Tools) -> torch.Tensor:
+def older_code(inversion: samm.Inversion, tools: Moves) -> torch.Tensor:
     return move_code(inversion, OLDER, tools)
 
 

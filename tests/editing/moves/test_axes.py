@@ -9,19 +9,12 @@ import torch
 import torch.nn.functional as F
 
 from editing.moves import weights
-from editing.moves.tools import Tools
+from editing.moves.move import Move, moved_styles
+from editing.moves.moves import Moves
 from editing.moves.words import model as textmodel
-from editing.moves.words.axes import meant_change, unmentioned
+from editing.moves.words.axes import meant_change, text_change, unmentioned
+from editing.moves.words.global_directions import even_reach, global_direction, load_channels, style_widths
 from editing.moves.words.model import FaceText, FullCLIP, load_clip, load_face_text, words
-from editing.moves.words.styleclip import (
-    Move,
-    even_reach,
-    global_direction,
-    load_channels,
-    moved_styles,
-    style_widths,
-    text_change,
-)
 from editing.recipe.recipe import TextEdit
 from samm.errors import OptionError, WeightsError
 from samm.pixels import to_pm1
@@ -217,8 +210,8 @@ def test_the_file_of_the_vocabulary_is_complete(face_text):
 
 
 def test_a_phrase_moves_the_tiny_generator_too(tiny):
-    tools = Tools(tiny)
-    move = tools.text_move(TextEdit("blonde hair"), None)
+    moves = Moves(tiny)
+    move = moves.text_move(TextEdit("blonde hair"), None)
     assert move.w_plus is None
     assert move.styles.shape == (sum(style_widths(tiny.generator)),)
     assert move.styles.isfinite().all()

@@ -23,7 +23,7 @@ from safetensors import safe_open
 
 import samm
 from editing.edit import edit
-from editing.moves.tools import Tools
+from editing.moves.moves import Moves
 from editing.page import controls, files
 from editing.page.pictures import present, thumbnail
 from editing.page.sentences import PHRASES
@@ -132,7 +132,7 @@ def test_a_packed_edit_gives_the_same_picture(small, tiny, tools, visit):
 
 
 def test_a_visitor_with_everything_costs_less_than_six_megabytes(inversion, embedded, detector, tmp_path):
-    edited = edit(inversion, Recipe({"age": 2.0}, (TextEdit("blonde hair"),)), embedded, Tools(embedded))
+    edited = edit(inversion, Recipe({"age": 2.0}, (TextEdit("blonde hair"),)), embedded, Moves(embedded))
     photo = open_photo(ROOT / "examples" / "astronaut.jpg")
     faces = tuple(find_faces(photo, detector))
     tuned = replace(inversion, tuned={"pw": torch.ones(1_500_000).half()}, tuned_steps=30)

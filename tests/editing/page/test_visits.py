@@ -29,7 +29,7 @@ from visitor import (
 
 import samm
 from editing.edit import edit
-from editing.moves.tools import Tools
+from editing.moves.moves import Moves
 from editing.recipe.file import from_json, load_recipe
 from editing.recipe.recipe import Recipe
 from samm.crop.faces import find_faces
@@ -212,7 +212,7 @@ def test_two_visitors_at_once_each_see_their_own_face(visit, address, tiny, dete
         opened = open_photo(photo)
         crop = crop_face(opened, find_faces(opened, detector)[0].quad, tiny.resolution)
         assert np.array_equal(picture(page, "#compare img"), crop)
-        alone = edit(samm.invert(crop, tiny), Recipe({name: value}), tiny, Tools(tiny)).blended
+        alone = edit(samm.invert(crop, tiny), Recipe({name: value}), tiny, Moves(tiny)).blended
         assert np.abs(picture(page).astype(int) - alone).mean() < 0.5  # other threads, other rounding
 
 

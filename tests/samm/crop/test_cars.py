@@ -14,7 +14,7 @@ from editing.command.__main__ import main
 from editing.command.photos import whole_photo
 from editing.edit import edit, move_code
 from editing.evaluation.measure import load_judges, measure, open_crop
-from editing.moves.tools import Tools
+from editing.moves.moves import Moves
 from editing.recipe.attributes import ATTRIBUTES, CAR_ATTRIBUTES, find
 from editing.recipe.file import from_json, load_recipe, to_json
 from editing.recipe.line import describe, parse
@@ -62,8 +62,8 @@ def inversion(photo, cars) -> samm.Inversion:
 
 
 @pytest.fixture(scope="module")
-def tools(cars, folder) -> Tools:
-    return Tools(cars, components=folder / "cars_pca.pt")
+def tools(cars, folder) -> Moves:
+    return Moves(cars, components=folder / "cars_pca.pt")
 
 
 @pytest.fixture(autouse=True)
@@ -301,9 +301,9 @@ def test_no_edit_is_the_inversion_and_needs_no_components(folder, tmp_path):
 
 def test_components_are_found_where_weights_lie(folder, tmp_path, monkeypatch, cars):
     with pytest.raises(WeightsError, match=r"cars_pca\.pt is missing; get it from .*encoder4editing"):
-        Tools(cars).direction("cube")
+        Moves(cars).direction("cube")
     monkeypatch.setenv("SAMM_WEIGHTS", str(folder))
-    assert Tools(cars).direction("cube").name == "cube"
+    assert Moves(cars).direction("cube").name == "cube"
 
 
 def test_recipes_know_their_domain():

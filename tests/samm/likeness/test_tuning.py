@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import samm
 from editing.edit import edit, edit_all
-from editing.moves.tools import Tools
+from editing.moves.moves import Moves
 from editing.recipe.recipe import Recipe, TextEdit
 from samm.errors import OptionError
 from samm.inversion import drawing_model, redose
@@ -99,9 +99,9 @@ def test_an_empty_edit_is_the_inversion(tuned, quick, tools):
 
 
 def test_searched_words_look_through_the_tuned_weights(tuned, pivot, quick, monkeypatch):
-    monkeypatch.setattr("editing.moves.tools.OPTIMIZE_STEPS", 1)
-    monkeypatch.setattr("editing.moves.tools.OPTIMIZE_IDENTITY", 0.0)
-    tools, glasses = Tools(quick), TextEdit("glasses", method="optimize")
+    monkeypatch.setattr("editing.moves.words.optimize.SEARCH_STEPS", 1)
+    monkeypatch.setattr("editing.moves.words.optimize.SEARCH_IDENTITY", 0.0)
+    tools, glasses = Moves(quick), TextEdit("glasses", method="optimize")
     moves = [tools.text_move(glasses, inversion).w_plus for inversion in (tuned, pivot, tuned)]
     assert not torch.equal(moves[0], moves[1])  # of the same code
     assert moves[0] is moves[2]

@@ -1,63 +1,53 @@
-"""What edits work with: directions, components and the text side, loaded when first needed.
+"""What a recipe's parts move, for one generator: directions, components and words, loaded when first needed.
 
-One `Tools` serves all photos and sessions of a model; what was asked for last is kept.
+One `Moves` serves all photos and sessions of a model; what was asked for last is kept.
 """
 
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 from editing.moves import weights
+from editing.moves.cache import Recent
 from editing.moves.components import Components, component_direction, load_components
 from editing.moves.directions import Direction, load_direction, load_directions, sample_w, sigma_along
+from editing.moves.move import Move
 from editing.moves.words.axes import meant_change
-from editing.moves.words.model import TextModel, load_text_model
-from editing.moves.words.styleclip import (
+from editing.moves.words.global_directions import (
     Channels,
-    Mapper,
-    Move,
-    OptimizeConfig,
     even_reach,
     global_direction,
     load_channels,
-    load_mapper,
-    optimize,
     random_channels,
 )
+from editing.moves.words.mapper import mapper_of
+from editing.moves.words.model import TextModel, load_text_model
+from editing.moves.words.optimize import search
 from editing.recipe.attributes import CarAttribute, find
 from editing.recipe.recipe import Recipe, TextEdit
-from samm.checkpoints import WeightFile
 from samm.crop.domains import FACES
 from samm.errors import OptionError, WeightsError
-from samm.inversion import Inversion, Progress, drawing_model
-from samm.method.alignment import Alignment, replay
+from samm.inversion import Inversion, Progress
 from samm.models import PRESETS, Model, load_descriptor
 from samm.networks.identity import FaceDescriptor
 
-__all__ = ["Tools"]
+__all__ = ["Moves"]
 
-_Key = TypeVar("_Key", bound=Hashable)
-_Value = TypeVar("_Value")
-
-OPTIMIZE_STEPS = 40  # on two CPU cores a step takes about two seconds
-OPTIMIZE_IDENTITY = 1.0  # λ_id
 SAMPLES = 20_000
 DEFAULT = "mobile"  # the preset whose files are embedded
 MOVES_KEPT = 256  # phrases with their global directions, 20 KB each
 OPTIMA_KEPT = 8  # results of latent optimization
 
 
-class Tools:
+class Moves:
     """Directions, components and text tools for one model.
 
     Args:
@@ -83,8 +73,8 @@ class Tools:
         self._components_file = components
         self._clip = clip
         self._replaced = {name: self._load_direction(name, path) for name, path in (directions or {}).items()}
-        self._moves = _Recent[TextEdit, Move](MOVES_KEPT)
-        self._optima = _Recent[tuple[str, int], Tensor](OPTIMA_KEPT)
+        self._moves = Recent[TextEdit, Move](MOVES_KEPT)
+        self._optima = Recent[tuple[str, int], Tensor](OPTIMA_KEPT)
         self._lock = Lock()
 
     def direction(self, name: str) -> Direction:
@@ -153,9 +143,10 @@ class Tools:
             WeightsError: a file is missing or damaged.
         """
         if text.method == "optimize":
-            return self._optimized(text, inversion, progress)
+            return self._searched(text, inversion, progress)
         if text.method == "mapper":
-            return Move(w_plus=self._mapper(text.target)(inversion.w_plus.to(self._model.device)))
+            mapper = mapper_of(text.target, self._model.device)
+            return Move(w_plus=mapper(inversion.w_plus.to(self._model.device)))
         key = replace(text, strength=1.0)
         with self._lock:
             return self._moves.get(key, lambda: self._global(text))
@@ -192,45 +183,13 @@ class Tools:
                 "into the folder that SAMM_WEIGHTS names, or use the method optimize."
             ) from error
 
-    def _optimized(self, text: TextEdit, inversion: Inversion, progress: Progress | None) -> Move:
-        tell = progress or (lambda *stage: None)
+    def _searched(self, text: TextEdit, inversion: Inversion, progress: Progress | None) -> Move:
         key = (text.target, _face_key(inversion))
-        return Move(w_plus=self._optima.get(key, lambda: self._optimize(text.target, inversion, tell)))
+        return Move(w_plus=self._optima.get(key, lambda: self._search(text.target, inversion, progress)))
 
-    def _optimize(self, target: str, inversion: Inversion, tell: Progress) -> Tensor:
-        """Search a change of w_plus (1, L, 512) for one face and one phrase."""
-        generator, device = drawing_model(self._model, inversion).generator, self._model.device
-        with torch.inference_mode(False):
-            # Clones made outside of inference mode can enter a gradient.
-            start = inversion.w_plus.clone().to(device)
-            stored = Alignment(
-                {r: flow.clone() for r, flow in inversion.flows.items()},
-                {r: mask.clone() for r, mask in inversion.masks.items()},
-            )
-            config = OptimizeConfig(OPTIMIZE_STEPS, identity=OPTIMIZE_IDENTITY if self._for_faces else 0.0)
-            search = optimize(
-                start, target, self.text_model, generator, self._descriptor, config, replay(stored)
-            )
-            best = start
-            for step, best in enumerate(search, 1):  # noqa: B007 - the last one is the result
-                if tell("Searching", step, OPTIMIZE_STEPS):
-                    break
-            return best - start
-
-    def _mapper(self, phrase: str) -> Mapper:
-        name = f"mapper_{phrase.replace(' ', '_')}.safetensors"
-        file = WeightFile(
-            name, "", f"python -m editing.training mapper --phrase {phrase!r}", "as its training data"
-        )
-        try:
-            path = file.path()
-        except WeightsError as error:
-            raise OptionError(
-                f"No mapper was trained for “{phrase}”; train one with python -m editing.training mapper "
-                "--phrase "
-                f"{phrase!r}, or use the method global."
-            ) from error
-        return load_mapper(path).to(self._model.device)
+    def _search(self, target: str, inversion: Inversion, progress: Progress | None) -> Tensor:
+        identity = self._descriptor if self._for_faces else None
+        return search(self._model, self.text_model, target, inversion, identity, progress)
 
     @property
     def _for_faces(self) -> bool:
@@ -249,7 +208,8 @@ class Tools:
 
     @cached_property
     def _descriptor(self) -> FaceDescriptor:
-        return load_descriptor(self._model.device)
+        with torch.inference_mode(False):  # see `text_model`
+            return load_descriptor(self._model.device)
 
     @cached_property
     def _samples(self) -> Tensor:
@@ -260,34 +220,6 @@ class Tools:
         find(name, self._model.domain.name)  # or refuse
         layers = self._model.generator.num_layers
         return load_direction(path, layers, lambda unit: sigma_along(self._samples, unit))
-
-
-class _Recent(Generic[_Key, _Value]):
-    """Keep the values that were used last, up to a number of them; threads may share it."""
-
-    def __init__(self, size: int):
-        self._size = size
-        self._kept: OrderedDict[_Key, _Value] = OrderedDict()  # the least recently used first
-        self._lock = Lock()
-
-    def get(self, key: _Key, make: Callable[[], _Value]) -> _Value:
-        """Give the value of a key; `make` it if it is not kept."""
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        value = make()  # without the lock, since it may take a minute
-        with self._lock:
-            self._kept[key] = value
-            if len(self._kept) > self._size:
-                self._kept.popitem(last=False)
-        return value
-
-    def drop(self, unwanted: Callable[[_Key], bool]) -> None:
-        """Forget the values of the keys that are unwanted."""
-        with self._lock:
-            for key in [key for key in self._kept if unwanted(key)]:
-                del self._kept[key]
 
 
 def _face_key(inversion: Inversion) -> int:

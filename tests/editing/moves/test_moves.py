@@ -1,4 +1,4 @@
-"""What the tools keep, how much of it, and how it is dropped."""
+"""What moves are kept, how much of it, and how it is dropped."""
 
 from dataclasses import replace
 
@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import samm
-from editing.moves import tools as tools_module
-from editing.moves.tools import Tools
-from editing.moves.words.styleclip import Move
+from editing.moves import moves as moves_module
+from editing.moves.move import Move
+from editing.moves.moves import Moves
 from editing.recipe.recipe import TextEdit
 from samm.inversion import Progress
 
@@ -23,16 +23,16 @@ def made(monkeypatch) -> list[str]:
     """Note the phrases that are really looked up or searched, without the work."""
     phrases = []
 
-    def look_up(tools: Tools, text: TextEdit) -> Move:
+    def look_up(moves: Moves, text: TextEdit) -> Move:
         phrases.append(text.target)
         return Move(styles=torch.zeros(1))
 
-    def search(tools: Tools, target: str, inversion: samm.Inversion, tell: Progress) -> torch.Tensor:
+    def search(moves: Moves, target: str, inversion: samm.Inversion, tell: Progress) -> torch.Tensor:
         phrases.append(target)
         return torch.zeros_like(inversion.w_plus)
 
-    monkeypatch.setattr(Tools, "_global", look_up)
-    monkeypatch.setattr(Tools, "_optimize", search)
+    monkeypatch.setattr(Moves, "_global", look_up)
+    monkeypatch.setattr(Moves, "_search", search)
     return phrases
 
 
@@ -40,14 +40,14 @@ def made(monkeypatch) -> list[str]:
 def test_of_too_many_words_the_ones_used_least_recently_are_dropped(
     method, limit, tiny, face, made, monkeypatch
 ):
-    assert getattr(tools_module, limit) == {"MOVES_KEPT": 256, "OPTIMA_KEPT": 8}[limit]
-    monkeypatch.setattr(tools_module, limit, 3)
-    tools = Tools(tiny)
+    assert getattr(moves_module, limit) == {"MOVES_KEPT": 256, "OPTIMA_KEPT": 8}[limit]
+    monkeypatch.setattr(moves_module, limit, 3)
+    moves = Moves(tiny)
 
     def ask(*phrases: str) -> list[str]:
         made.clear()
         for phrase in phrases:
-            tools.text_move(TextEdit(phrase, method=method), face)
+            moves.text_move(TextEdit(phrase, method=method), face)
         return list(made)
 
     assert ask("a", "b", "c") == ["a", "b", "c"]
@@ -59,7 +59,7 @@ def test_of_too_many_words_the_ones_used_least_recently_are_dropped(
 
 
 def test_a_searched_face_can_be_forgotten_and_others_stay(tiny, face, made):
-    tools = Tools(tiny)
+    moves = Moves(tiny)
     other = replace(face, w_plus=face.w_plus + 1)
     asked = [
         (TextEdit("glasses", method="optimize"), face),
@@ -68,13 +68,13 @@ def test_a_searched_face_can_be_forgotten_and_others_stay(tiny, face, made):
         (TextEdit("glasses"), face),
     ]
     for text, inversion in asked:
-        tools.text_move(text, inversion)
+        moves.text_move(text, inversion)
     assert made == ["glasses", "beard", "glasses", "glasses"]
 
     # The same code in another object is the same face: a page unpacks its inversion anew each time.
-    tools.forget(replace(face, w_plus=face.w_plus.clone()))
+    moves.forget(replace(face, w_plus=face.w_plus.clone()))
     made.clear()
     for text, inversion in reversed(asked):
-        tools.text_move(text, inversion)
+        moves.text_move(text, inversion)
     assert made == ["beard", "glasses"]
-    tools.forget(replace(face, w_plus=face.w_plus + 2))  # of which nothing is kept
+    moves.forget(replace(face, w_plus=face.w_plus + 2))  # of which nothing is kept

@@ -8,24 +8,20 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
-from editing.moves.words.styleclip import (
+from editing.moves.move import Move, moved_styles
+from editing.moves.words.axes import text_change
+from editing.moves.words.global_directions import (
     REACH,
     Channels,
-    Mapper,
-    Move,
-    OptimizeConfig,
     even_reach,
     global_direction,
     load_channels,
-    load_mapper,
-    moved_styles,
-    optimize,
     random_channels,
     save_channels,
-    save_mapper,
     style_widths,
-    text_change,
 )
+from editing.moves.words.mapper import Mapper, load_mapper, save_mapper
+from editing.moves.words.optimize import OptimizeConfig, optimize
 from editing.training.channels import exact_relevance, fit_channels, sample_codes, style_deviations
 from editing.training.mapper import MapperConfig, fit_mapper
 from samm.errors import OptionError, WeightsError
