@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 __all__ = [
+    "batch_to_pm1",
     "mask_to_u8",
     "to_pm1",
     "to_u8",
@@ -20,6 +21,11 @@ def to_pm1(image_u8: np.ndarray) -> Tensor:
     """Turn a uint8 picture (H, W, 3) into a float32 tensor (1, 3, H, W) in -1…1."""
     image = torch.tensor(image_u8).permute(2, 0, 1)[None]  # (H, W, 3) → (1, 3, H, W)
     return image.float().contiguous().div_(127.5).sub_(1)  # in place: a picture has three million values
+
+
+def batch_to_pm1(images_u8: Tensor) -> Tensor:
+    """Turn uint8 pictures (N, 3, H, W), on whatever device, into float32 ones in -1…1."""
+    return images_u8.float() / 127.5 - 1
 
 
 def to_u8(image_pm1: Tensor) -> np.ndarray:

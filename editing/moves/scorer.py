@@ -1,4 +1,4 @@
-"""Scores: what a small network sees in a face. Fits and proofs judge by it, and the page can say it.
+"""Scores: what a small network sees in a face. Fits and proofs judge by it.
 
 40 attributes of CelebA, age, the head's turn, skin lightness and dark lenses, predicted by one MobileNetV2
 (the torchvision one) that `python -m editing.training scorer` trains. Its held-out figures lie in the weights
@@ -9,7 +9,6 @@ Shapes: N pictures, K scores.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -28,7 +27,6 @@ __all__ = [
     "Scorer",
     "load_scorer",
     "probabilities",
-    "sees",
     "signed",
 ]
 
@@ -90,9 +88,3 @@ def signed(scores: Tensor, name: str) -> Tensor:
 def probabilities(scores: Tensor) -> Tensor:
     """Turn logits into probabilities and leave measures as they are, (N, K)."""
     return torch.cat([scores[:, :YES_NO].sigmoid(), scores[:, YES_NO:]], 1)
-
-
-def sees(scores: Tensor, names: Sequence[str] = SCORES) -> dict[str, float]:
-    """Say what is seen in one face, scores (1, K): probabilities 0…1, and measures in their units."""
-    values = probabilities(scores)[0].tolist()
-    return {name: values[SCORES.index(name)] for name in names}

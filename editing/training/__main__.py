@@ -1,6 +1,6 @@
 """Command line: `python -m editing.training STEP --out DIR`.
 
-The order is scorer, text, bank, directions, channels; components depend on none. Each step takes
+The order is scorer, text, samples, directions, channels; components depend on none. Each step takes
 what earlier ones left in DIR, or else the embedded file. On a GPU the whole takes ten minutes.
 """
 
@@ -28,22 +28,22 @@ from editing.moves.words.global_directions import save_channels
 from editing.moves.words.mapper import mapper_name, save_mapper
 from editing.moves.words.model import FaceText, TextModel, load_text_model
 from editing.recipe.attributes import ATTRIBUTES
-from editing.training.bank import draw_faces, score_faces
 from editing.training.channels import fit_channels
 from editing.training.components import fit_components, save_components
 from editing.training.directions import FitConfig, fit_directions
 from editing.training.labels import LabeledFaces, read_labeled
 from editing.training.mapper import fit_mapper
+from editing.training.sampled_faces import draw_faces, score_faces
 from editing.training.scorer import report, train_scorer
 from editing.training.text import caption_report, text_config, train_text
 from samm.models import load_generator
 from samm.networks.generators import Generator
-from samm.training.data import to_pm1
+from samm.pixels import batch_to_pm1
 
 log = logging.getLogger("editing.training")
 
-BANK_FILE = "bank.safetensors"
-BANK_PSI, BANK_SEED = 0.8, 11
+SAMPLES_FILE = "samples.safetensors"
+SAMPLES_PSI, SAMPLES_SEED = 0.8, 11
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     step["scorer"].add_argument("--epochs", type=int, default=40)
     step["text"].add_argument("--steps", type=int, default=4000)
     step["text"].add_argument("--drawn", type=int, default=16_000, help="drawn faces beside the real ones")
-    step["bank"].add_argument("--samples", type=int, default=40_000)
+    step["samples"].add_argument("--samples", type=int, default=40_000)
     step["directions"].add_argument("--probes", type=int, default=48)
     step["directions"].add_argument("--only", nargs="+", default=[], metavar="NAME", help="keep the others")
     step["directions"].add_argument("--rows", type=_rows, metavar="A-B", help="try these rows only")
@@ -109,11 +109,11 @@ def _text(args: argparse.Namespace) -> None:
     """Train the embedded text model on real and drawn faces."""
     device, data = torch.device(args.device), _read(args)
     scorer = load_scorer(device, args.out)
-    seen = probabilities(score_faces(scorer, (to_pm1(f.to(device)) for f in data.faces.split(256))))
+    seen = probabilities(score_faces(scorer, (batch_to_pm1(f.to(device)) for f in data.faces.split(256))))
     scores = _known_first(data.labels, seen)
     generator = _generator(args)
     faces, labels = [data.faces[~data.held_out]], [scores[~data.held_out]]
-    for picture in draw_faces(generator, sample_w(generator, args.drawn, BANK_PSI, BANK_SEED + 1)):
+    for picture in draw_faces(generator, sample_w(generator, args.drawn, SAMPLES_PSI, SAMPLES_SEED + 1)):
         labels.append(probabilities(scorer(picture)).cpu())
         faces.append(_to_u8(picture, data.faces.shape[-1]).cpu())
     model = train_text(torch.cat(faces), torch.cat(labels), device, args.steps, args.batch, seed=args.seed)
@@ -123,25 +123,25 @@ def _text(args: argparse.Namespace) -> None:
     (args.out / "face_text_report.json").write_text(json.dumps(figures, indent=1))
 
 
-def _bank(args: argparse.Namespace) -> None:
+def _samples(args: argparse.Namespace) -> None:
     """Draw samples of W and keep their scores."""
     generator = _generator(args)
     scorer = load_scorer(args.device, args.out)
-    w = sample_w(generator, args.samples, BANK_PSI, BANK_SEED)
+    w = sample_w(generator, args.samples, SAMPLES_PSI, SAMPLES_SEED)
     scores = score_faces(scorer, draw_faces(generator, w))
-    save_file({"scores": scores.half()}, args.out / BANK_FILE, {"preset": args.preset})
+    save_file({"scores": scores.half()}, args.out / SAMPLES_FILE, {"preset": args.preset})
 
 
 def _directions(args: argparse.Namespace) -> None:
-    """Fit the sliders' directions to the bank."""
-    generator, bank = _generator(args), load_file(args.out / BANK_FILE)
-    w = sample_w(generator, len(bank["scores"]), BANK_PSI, BANK_SEED)
+    """Fit the sliders' directions to the samples and their scores."""
+    generator, scores = _generator(args), load_file(args.out / SAMPLES_FILE)["scores"].float()
+    w = sample_w(generator, len(scores), SAMPLES_PSI, SAMPLES_SEED)
     scorer, descriptor = load_scorer(args.device, args.out), samm.load_descriptor(args.device)
     config = FitConfig(probes=args.probes)
     config = replace(config, rows=(args.rows,)) if args.rows else config
     config = replace(config, gains=(args.gain,)) if args.gain else config
     fitted, metadata = fit_directions(
-        generator, scorer, descriptor, ATTRIBUTES, w, bank["scores"].float(), config, args.seed + 1, args.only
+        generator, scorer, descriptor, ATTRIBUTES, w, scores, config, args.seed + 1, args.only
     )
     path = args.out / weights.DIRECTIONS.name
     if args.only:  # the others stay as they are
@@ -178,8 +178,8 @@ def _mapper(args: argparse.Namespace) -> None:
 
 
 _STEPS = {
-    "scorer": _scorer, "text": _text, "bank": _bank, "directions": _directions, "components": _components,
-    "channels": _channels, "mapper": _mapper,
+    "scorer": _scorer, "text": _text, "samples": _samples, "directions": _directions,
+    "components": _components, "channels": _channels, "mapper": _mapper,
 }  # fmt: skip
 
 

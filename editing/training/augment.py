@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from samm.networks.ops import area_resize
-from samm.training.data import to_pm1
+from samm.pixels import batch_to_pm1
 
 __all__ = ["augment"]
 
@@ -21,7 +21,7 @@ def augment(faces_u8: Tensor) -> Tensor:
     Nothing is mirrored, since left and right may be labels. Uses torch's global random state.
     """
     n, device = len(faces_u8), faces_u8.device
-    x = to_pm1(faces_u8)
+    x = batch_to_pm1(faces_u8)
 
     def uniform(low: float, high: float) -> Tensor:
         return low + (high - low) * torch.rand(n, device=device)

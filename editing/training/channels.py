@@ -2,15 +2,14 @@
 
 The paper (section 6) renders every channel of 100 pictures at ±5 standard deviations: over a million renders.
 Here Δi comes from first derivatives: the Jacobian ∂e/∂s of the embedding e by all channels costs one backward
-pass for each of its D numbers, whatever the number of channels. `exact_relevance` does it the paper's way for
-channels of choice, to compare.
+pass for each of its D numbers, whatever the number of channels.
 
 Shapes: N batch, L style rows, S style channels of all layers together, D width of the text model's space.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -26,7 +25,7 @@ from samm.errors import OptionError
 from samm.models import PRECISIONS
 from samm.networks.generators import Generator
 
-__all__ = ["exact_relevance", "fit_channels", "sample_codes", "style_deviations"]
+__all__ = ["fit_channels", "sample_codes", "style_deviations"]
 
 SIZE = 256  # edge of the pictures that the text model sees
 TRUNCATION = 0.7  # ψ
@@ -118,44 +117,6 @@ def fit_channels(
         rgb_styles=generator.rgb_styles,
         text_model=text_model.name,
     )
-
-
-def exact_relevance(
-    generator: Generator,
-    text_model: TextModel,
-    w_plus: Tensor,
-    channels: Sequence[int],
-    sigma: Tensor,
-    step: float = 5.0,
-) -> Tensor:
-    """Give Δi (C, D) of some channels as the paper does: by two renders for each channel and picture.
-
-    Args:
-        generator: frozen.
-        text_model: frozen.
-        w_plus: (N, L, 512), the pictures to average over.
-        channels: C indices below S.
-        sigma: (S,).
-        step: distance to either side in standard deviations.
-    """
-    with torch.no_grad():
-        styles = generator.styles(w_plus)
-        widths = [style.shape[1] for style in styles]
-        relevance = []
-        for channel in tqdm(channels, "Renders"):
-            offset = torch.zeros_like(sigma)
-            offset[channel] = step * sigma[channel]
-            parts = offset.split(widths)
-            ends = [
-                text_model.embed_images(
-                    generator.draw(
-                        [s + sign * part for s, part in zip(styles, parts, strict=True)], size=SIZE
-                    )
-                )
-                for sign in (1, -1)
-            ]
-            relevance.append(F.normalize(torch.sub(*ends), dim=1).mean(0))
-        return F.normalize(torch.stack(relevance), dim=1)
 
 
 def _styles(generator: Generator, w_plus: Tensor) -> Tensor:

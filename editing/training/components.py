@@ -57,12 +57,12 @@ def fit_components(
             f"{count} components cannot be fitted to {samples} samples; choose 1 to {STYLE_DIM} components "
             "and more samples than components."
         )
-    dice = torch.Generator().manual_seed(seed)
+    noise = torch.Generator().manual_seed(seed)
     total = torch.zeros(STYLE_DIM, dtype=torch.float64)
     products = torch.zeros(STYLE_DIM, STYLE_DIM, dtype=torch.float64)
     with tqdm(total=samples, unit="w", desc="Sampling W", disable=None, leave=False) as bar:
         for start in range(0, samples, batch):
-            z = torch.randn(min(batch, samples - start), STYLE_DIM, generator=dice)
+            z = torch.randn(min(batch, samples - start), STYLE_DIM, generator=noise)
             w = generator.mapping(z.to(device)).cpu().double()
             total += w.sum(0)
             products += w.T @ w

@@ -33,7 +33,7 @@ from editing.moves.directions import (
 )
 from editing.moves.scorer import SCORES, signed
 from editing.recipe.attributes import Attribute
-from editing.training.bank import draw_faces
+from editing.training.sampled_faces import draw_faces
 from samm.networks.generators import Generator
 
 __all__ = ["FitConfig", "fit_directions"]

@@ -14,17 +14,17 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from editing.moves.scorer import CELEBA, SCORES, YES_NO, Scorer
 from editing.training.augment import augment
-from editing.training.bank import score_faces
 from editing.training.labels import LabeledFaces
-from editing.training.settle import settle
-from samm.training.data import to_pm1
+from editing.training.loop import Schedule, train_averaged
+from editing.training.sampled_faces import score_faces
+from samm.pixels import batch_to_pm1
 
-__all__ = ["area_under_curve", "report", "train_scorer"]
+__all__ = ["report", "train_scorer"]
 
 log = logging.getLogger("editing.training")
 
@@ -37,34 +37,25 @@ def train_scorer(
 ) -> Scorer:
     """Train on what is not held out; return the averaged weights, ready to use, on the CPU."""
     torch.manual_seed(seed)
-    scorer = Scorer().to(device, memory_format=torch.channels_last)
+    scorer = Scorer().to(device)
+    scorer.to(memory_format=torch.channels_last)
     _set_units(scorer, data.labels[~data.held_out])
     turning_point = nn.Parameter(torch.tensor([40.0, 8.0], device=device))  # age and softness of "young"
     faces, labels = data.faces[~data.held_out].to(device), data.labels[~data.held_out].to(device)
-    steps = epochs * (len(faces) // batch)
-    rate = 3e-3 * batch / 256
-    optimizer = torch.optim.AdamW([*scorer.parameters(), turning_point], rate, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.1)
-    average = AveragedModel(scorer, multi_avg_fn=get_ema_multi_avg_fn(0.998))
-    for step in range(steps):
-        picked = torch.randint(len(faces), (batch,), device=device)
+    schedule = Schedule(
+        steps=epochs * (len(faces) // batch), batch=batch, rate=3e-3 * batch / 256, weight_decay=0.02
+    )
+
+    def loss_of(picked: Tensor) -> Tensor:
         pictures, wanted = augment(faces[picked]), labels[picked]
         mirror = torch.rand(batch, device=device) < 0.5
         pictures = torch.where(mirror[:, None, None, None], pictures.flip(3), pictures)
         wanted[:, MIRRORED] *= torch.where(mirror, -1.0, 1.0)[:, None]
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             scores = scorer(pictures.contiguous(memory_format=torch.channels_last))
-        loss = _loss(scores.float(), wanted, scorer.scale, turning_point)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        average.update_parameters(scorer)
-        if step % 200 == 0:
-            log.info("scorer step %d of %d, loss %.4f", step, steps, loss.item())
-    averaged = average.module.requires_grad_(False).to(memory_format=torch.contiguous_format)
-    settle(averaged, averaged, (augment(faces[torch.randint(len(faces), (batch,))]) for _ in range(60)))
-    return averaged.cpu()
+        return _loss(scores.float(), wanted, scorer.scale, turning_point)
+
+    return train_averaged(scorer, faces, loss_of, schedule, see=Scorer.__call__, others=[turning_point])
 
 
 def _set_units(scorer: Scorer, labels: Tensor) -> None:
@@ -104,7 +95,7 @@ def report(
     """
     scorer = scorer.to(device)
     faces, labels = data.faces[data.held_out], data.labels[data.held_out]
-    scores = score_faces(scorer, (to_pm1(chunk.to(device)) for chunk in faces.split(batch)))
+    scores = score_faces(scorer, (batch_to_pm1(chunk.to(device)) for chunk in faces.split(batch)))
     figures: dict[str, dict[str, Any]] = {}
     for column, name in enumerate(SCORES):
         known = labels[:, column].isfinite()
@@ -122,17 +113,8 @@ def _judge_yes_no(scores: Tensor, labels: Tensor) -> dict[str, float]:
         "share": float(labels.mean()),
         "accuracy": float(((scores > 0) == (labels > 0.5)).float().mean()),
         "balanced_accuracy": sum(hits) / 2,
-        "area_under_curve": area_under_curve(scores, labels > 0.5),
+        "area_under_curve": float(roc_auc_score(labels > 0.5, scores)) if len(yes) and len(no) else math.nan,
     }
-
-
-def area_under_curve(scores: Tensor, true: Tensor) -> float:
-    """Give the chance that a true face (booleans (N,)) scores above a false one; NaN without both kinds."""
-    yes, no = int(true.sum()), int((~true).sum())
-    if not yes or not no:
-        return math.nan
-    ranks = scores.argsort().argsort()[true].float() + 1
-    return (float(ranks.sum()) - yes * (yes + 1) / 2) / (yes * no)
 
 
 def _judge_number(scores: Tensor, labels: Tensor) -> dict[str, float]:

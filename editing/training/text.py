@@ -13,15 +13,14 @@ import random
 
 import torch
 import torch.nn.functional as F
+from sklearn.metrics import roc_auc_score
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from editing.moves.words.model import FaceText
 from editing.training.augment import augment
 from editing.training.captions import CONCEPTS, Caption, draw_caption, every_word
-from editing.training.scorer import area_under_curve
-from editing.training.settle import settle
-from samm.training.data import to_pm1
+from editing.training.loop import Schedule, train_averaged
+from samm.pixels import batch_to_pm1
 
 __all__ = ["CONFIG", "caption_report", "text_config", "train_text"]
 
@@ -62,33 +61,22 @@ def train_text(
     """
     torch.manual_seed(seed)
     rng = random.Random(seed)
-    model = FaceText(config or text_config()).to(device, memory_format=torch.channels_last)
+    model = FaceText(config or text_config()).to(device)
+    model.to(memory_format=torch.channels_last)
     torch.nn.init.constant_(model.clip.logit_scale, 2.3)
     torch.nn.init.constant_(model.bias, -2.0)
-    optimizer = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps, pct_start=0.1)
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.998))
     faces, scores = faces.to(device), scores.to(device)
-    for step in range(steps):
-        picked = torch.randint(len(faces), (batch,), device=device)
+
+    def loss_of(picked: Tensor) -> Tensor:
         pictures = augment(faces[picked]).contiguous(memory_format=torch.channels_last)
         said = [draw_caption(rng) for _ in range(captions)]
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             images = model.embed_images(pictures)
             texts = model.embed_texts([caption.text for caption in said])
-        loss = _loss(model.log_odds(images.float(), texts.float()), _truths(said, scores[picked]))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        average.update_parameters(model)
-        if step % 200 == 0:
-            log.info("text step %d of %d, loss %.4f", step, steps, loss.item())
-    averaged = average.module.requires_grad_(False).to(memory_format=torch.contiguous_format)
-    views = (augment(faces[torch.randint(len(faces), (batch,))]) for _ in range(60))
-    settle(averaged, averaged.embed_images, views)
-    return averaged.cpu()
+        return _loss(model.log_odds(images.float(), texts.float()), _truths(said, scores[picked]))
+
+    schedule = Schedule(steps, batch, rate=2e-3, weight_decay=0.05, clip=1.0)
+    return train_averaged(model, faces, loss_of, schedule, see=FaceText.embed_images)
 
 
 def _truths(said: list[Caption], scores: Tensor) -> Tensor:
@@ -113,7 +101,7 @@ def caption_report(
         true ones.
     """
     model = model.to(device)
-    images = torch.cat([model.embed_images(to_pm1(f.to(device))).float() for f in faces.split(256)])
+    images = torch.cat([model.embed_images(batch_to_pm1(f.to(device))).float() for f in faces.split(256)])
     figures = {}
     for name, concept in CONCEPTS.items():
         phrase = (concept.nouns + concept.adjectives + concept.people)[0]
@@ -121,7 +109,7 @@ def caption_report(
         true = concept.truth(scores) > 0.5
         if not 0 < true.sum() < len(true):
             continue
-        area = area_under_curve(similarity, true)
+        area = float(roc_auc_score(true, similarity))
         figures[name] = {
             "phrase": phrase,
             "share": int(true.sum()) / len(true),

@@ -1,6 +1,6 @@
-"""Command line: train the encoder or SAMM, time a step of both, or refine codes for the encoder to learn.
+"""Command line: train the encoder or SAMM, or time a step of both.
 
-`python -m samm.training encoder|samm|bench|refine-targets --data TAR_OR_FOLDER…`; started with
+`python -m samm.training encoder|samm|bench --data TAR_OR_FOLDER…`; started with
 `torchrun --nproc_per_node P -m samm.training …` training shares every batch out to P processes.
 `--stack stylegan2-e4e` trains a SAMM for another generator and encoder; their encoders are trained elsewhere.
 """
@@ -26,7 +26,6 @@ from samm.training.encoder_trainer import ENCODER_PRESETS, EncoderConfig, Encode
 from samm.training.loop import Budget, Outcome, measure, train
 from samm.training.networks import load_networks
 from samm.training.samm_trainer import SAMM_PRESETS, SAMMConfig, SAMMTrainer
-from samm.training.targets import read_targets, refine_targets
 
 NETWORKS = {"encoder": (EncoderTrainer, ENCODER_PRESETS), "samm": (SAMMTrainer, SAMM_PRESETS)}
 RESIDUAL = ("mobile", "tiny")  # the stacks whose encoder is trained here
@@ -56,12 +55,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     domain = PRESETS[stack].domain
     packs = [read_pack(path, domain=domain) for path in options.data]  # before a GPU is touched: it forks
     with parallel.processes() as device:
-        if options.command == "refine-targets":
-            networks = load_networks(options.weights, device, stack, vgg=False)
-            faces = FacePool(packs, device, configs["encoder"].held_out)
-            batch = options.batch or 8
-            refine_targets(networks, faces, options.out, options.count, batch, options.steps, options.seed)
-            return
         for network, config in configs.items():
             trainer = _trainer(network, config, stack, packs, device, options)
             if options.command == "bench":
@@ -69,8 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 continue
             budget = Budget(60 * options.minutes, options.steps)
             source = f"trained with python -m samm.training {shlex.join(argv)}"
-            outcome = Outcome(options.out, source, options.pieces)
-            train(trainer, config.loop, budget, outcome, options.resume)
+            train(trainer, config.loop, budget, Outcome(options.out, source), options.resume)
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -96,18 +88,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         command = commands.add_parser(network, parents=[common], help=f"train; presets: {', '.join(presets)}")
         command.set_defaults(networks=[network])
         _add_run_arguments(command)
-        if network == "encoder":
-            command.add_argument("--targets", type=Path, metavar="FILE", help="of refine-targets")
     bench = commands.add_parser("bench", parents=[common], help="time a step of each trainer")
     bench.add_argument("--steps", type=int, default=10, help="that are timed, after warming up (default: 10)")
     bench.set_defaults(networks=list(NETWORKS), fresh=False)
-    refine = commands.add_parser("refine-targets", parents=[common], help="refine codes of training faces")
-    refine.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="is continued where it exists"
-    )
-    refine.add_argument("--count", type=int, default=1000, help="of faces (default: 1000)")
-    refine.add_argument("--steps", type=int, default=60, help="of optimization for each (default: 60)")
-    refine.set_defaults(networks=["encoder"])
     return parser.parse_args(argv)
 
 
@@ -120,16 +103,13 @@ def _add_run_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--resume", action="store_true", help="continue the run in --out")
     command.add_argument("--fresh", action="store_true", help="start the network at random")
     command.add_argument("--save-every", type=float, default=2.0, metavar="MINUTES", help="default: 2")
-    command.add_argument(
-        "--pieces", type=float, metavar="MB", help="write checkpoints also in pieces of at most this size"
-    )
 
 
 def _stack(options: argparse.Namespace) -> str:
     stack = options.stack or STACKS.get(options.preset, "mobile")
     if stack not in PRESETS:
         raise OptionError(f"There is no stack {stack}; choose one of {', '.join(PRESETS)}.")
-    if options.command in ("encoder", "refine-targets") and stack not in RESIDUAL:
+    if options.command == "encoder" and stack not in RESIDUAL:
         raise OptionError(
             f"The encoder of the stack {stack} is not trained here; train a SAMM for it, or choose the stack "
             f"{' or '.join(RESIDUAL)}."
@@ -162,11 +142,8 @@ def _trainer(
     fresh = network if options.fresh else None
     networks = load_networks(options.weights, device, stack, config.needs_vgg, fresh)
     faces = FacePool(packs, device, config.held_out)
-    rest = networks, faces, config, _compiler(options.compile), options.seed
-    if network == "samm":
-        return SAMMTrainer(*rest)
-    path = getattr(options, "targets", None)
-    return EncoderTrainer(*rest, path and read_targets(path, faces, device))
+    trainer, _ = NETWORKS[network]
+    return trainer(networks, faces, config, _compiler(options.compile), options.seed)
 
 
 def _compiler(wanted: bool) -> Callable[[Callable], Callable]:

@@ -26,9 +26,10 @@ from torch import Tensor
 
 from samm.crop.domains import FACES, Domain
 from samm.errors import OptionError
+from samm.pixels import batch_to_pm1
 from samm.training.dice import Dice
 
-__all__ = ["FacePool", "read_pack", "to_pm1", "with_bars", "within"]
+__all__ = ["FacePool", "read_pack", "with_bars", "within"]
 
 SIZE = 256
 # A pack of n faces is drawn with probability ∝ √n: large packs lead, and small, sharp ones are seen often.
@@ -100,29 +101,16 @@ class FacePool:
         self._weights = sizes.double() ** exponent
         self._faces = torch.cat([pack[: len(pack) - held_out] for pack in packs]).to(device)
         tails = torch.cat([pack[len(pack) - held_out :] for pack in packs])
-        self.held_out = to_pm1(tails.to(device))
+        self.held_out = batch_to_pm1(tails.to(device))
 
     def __len__(self) -> int:
         """Count the faces to train on."""
         return len(self._faces)
 
-    def take(self, index: Tensor) -> Tensor:
-        """Give the faces (n, 3, H, W) in -1…1 at positions index (n,) of the pool."""
-        return to_pm1(self.take_u8(index))
-
-    def take_u8(self, index: Tensor) -> Tensor:
-        """Give the faces (n, 3, H, W) in uint8 at positions index (n,) of the pool."""
-        return self._faces[index]
-
     def draw(self, n: int, dice: Dice) -> Tensor:
         """Draw n faces (n, 3, H, W) in -1…1, each mirrored with probability one half."""
         pack = dice.pick(self._weights, n)
         within = (dice.uniform(n) * self._sizes[pack]).long().clamp(max=self._sizes[pack] - 1)
-        faces = self.take(self._starts[pack] + within)
+        faces = batch_to_pm1(self._faces[self._starts[pack] + within])
         mirrored = dice.chance(0.5, n, 1, 1, 1)
         return torch.where(mirrored, faces.flip(3), faces)
-
-
-def to_pm1(faces_u8: Tensor) -> Tensor:
-    """Turn uint8 faces (N, 3, H, W) into floats in -1…1."""
-    return faces_u8.float() / 127.5 - 1

@@ -1,7 +1,6 @@
 """Training of the residual encoder.
 
-Half of a batch are synthetic rows, whose code is known, half real photos. Where there are training faces with
-refined codes, some take the place of synthetic rows. At run time the encoder takes
+Half of a batch are synthetic rows, whose code is known, half real photos. At run time the encoder takes
 several steps, each looking at the render of the last one. Instead of rendering those earlier steps without
 gradient, a batch carries half of its rows over from the previous step with the code and the render that they
 have by now: the render that the loss paid for anyway starts the next pass. So a row's number of earlier steps
@@ -27,7 +26,6 @@ from samm.training.dice import Dice
 from samm.training.loop import LoopConfig
 from samm.training.networks import Networks, Painter, Perception
 from samm.training.stopwatch import Stopwatch
-from samm.training.targets import Targets
 from samm.training.validation import code_figures, in_chunks
 
 __all__ = ["ENCODER_PRESETS", "EncoderConfig", "EncoderTrainer", "EncoderWeights"]
@@ -59,7 +57,6 @@ class EncoderConfig:
     earlier_steps: int = 3  # at most
     occluded: float = 0.5  # share of synthetic rows with a pasted occluder
     jittered: float = 0.5  # share of real rows that are cropped again
-    refined: float = 0.5  # share of fresh synthetic rows that refined training faces replace, where given
     held_out: int = 12  # of each pack
     steps_judged: tuple[int, ...] = (1, 2, 4)
 
@@ -113,11 +110,9 @@ class EncoderTrainer:
         config: EncoderConfig,
         compiler: Callable[[Callable], Callable],
         seed: int = 0,
-        targets: Targets | None = None,
     ):
         self.networks, self.faces, self.config = networks, faces, config
         self.batch, self.device = config.batch, networks.device
-        self._targets = targets
         self._quarter = parallel.share(config.batch, unit=4) // 4
         self.dice = Dice(seed, self.device)
         self.painter = Painter(networks, compiler)
@@ -244,10 +239,6 @@ class EncoderTrainer:
     def _fresh_synthetic(self, n: int) -> Rows:
         truth = synthetic.sample_w_plus(self.networks.generator, n, self.dice)
         clean = self.painter.draw(truth)
-        if self._targets:
-            faces, codes = self._targets.draw(n, self.dice)
-            refined = self.dice.chance(self.config.refined, n, 1, 1)
-            clean, truth = torch.where(refined[..., None], faces, clean), torch.where(refined, codes, truth)
         photo, _ = synthetic.paste(clean, self.config.occluded, self.dice)
         return self._at_start(synthetic.degrade(photo, self.dice), clean, truth)
 

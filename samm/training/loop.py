@@ -25,7 +25,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from samm.errors import OptionError
-from samm.training import parallel, pieces
+from samm.training import parallel
 from samm.training.sheets import save_sheet
 from samm.training.stopwatch import Stopwatch
 
@@ -71,12 +71,10 @@ class Outcome:
     Attributes:
         out: folder for `log.txt`, contact sheets, the averaged weights (fp16) and the state to resume from.
         source: a sentence on the origin, kept in the weights file.
-        pieces_mb: if given, checkpoints are also written in pieces of at most this many MB.
     """
 
     out: Path
     source: str = ""
-    pieces_mb: float | None = None
 
 
 class Trainer(Protocol):
@@ -294,9 +292,6 @@ class _Run:
         torch.save(state, partial)
         partial.replace(out / STATE_FILE)
         log.info("saved at step %d", self.step)
-        if self.outcome.pieces_mb:
-            for name in (self.trainer.file_name, STATE_FILE):
-                log.info("  join with: %s", pieces.split(out / name, self.outcome.pieces_mb))
 
     def load(self) -> None:
         """Continue from the saved state."""

@@ -21,12 +21,12 @@ from editing.moves.scorer import CELEBA, SCORES, YES_NO, load_scorer, probabilit
 from editing.moves.words.model import FaceText, words
 from editing.recipe.attributes import Attribute
 from editing.training import directions as directions_module
-from editing.training.__main__ import BANK_FILE, BANK_PSI, BANK_SEED, main
+from editing.training.__main__ import SAMPLES_FILE, SAMPLES_PSI, SAMPLES_SEED, main
 from editing.training.augment import augment
-from editing.training.bank import draw_faces, score_faces
 from editing.training.captions import CONCEPTS, NEUTRAL, draw_caption, every_word
 from editing.training.directions import FitConfig, fit_directions
 from editing.training.labels import HELD_OUT, SIZE, LabeledFaces, read_labeled
+from editing.training.sampled_faces import draw_faces, score_faces
 from editing.training.scorer import report, train_scorer
 from editing.training.text import caption_report, text_config, train_text
 from samm.networks.ops import area_resize
@@ -321,7 +321,7 @@ def test_directions_find_what_was_planted(tiny, generator_rng, tmp_path, monkeyp
     assert about["age"]["accuracy"] == metadata["age"]["accuracy"]
 
 
-def test_faces_of_a_bank_are_those_of_their_codes(tiny):
+def test_sampled_faces_are_those_of_their_codes(tiny):
     w = sample_w(tiny.generator, 5, 0.8, seed=1)
     rows = spread(w, tiny.generator.num_layers)
     pictures = list(draw_faces(tiny.generator, w, batch=2, size=64))
@@ -361,11 +361,11 @@ def test_components_from_the_command_line(command, tiny):
     torch.testing.assert_close(components.sigma, deviations, atol=1e-3, rtol=1e-3)
 
 
-def test_a_bank_from_the_command_line(command, tiny):
-    bank = load_file(command("bank", "--samples", 3) / BANK_FILE)
-    w = sample_w(tiny.generator, 3, BANK_PSI, BANK_SEED)
+def test_samples_from_the_command_line(command, tiny):
+    samples = load_file(command("samples", "--samples", 3) / SAMPLES_FILE)
+    w = sample_w(tiny.generator, 3, SAMPLES_PSI, SAMPLES_SEED)
     scores = score_faces(load_scorer(), draw_faces(tiny.generator, w))
-    torch.testing.assert_close(bank["scores"].float(), scores, atol=0.02, rtol=2e-3)
+    torch.testing.assert_close(samples["scores"].float(), scores, atol=0.02, rtol=2e-3)
     assert probabilities(scores).isfinite().all()
 
 
@@ -374,7 +374,7 @@ def test_steps_and_options_are_listed(capsys):
         main(["--help"])
     assert ended.value.code == 0
     listed = capsys.readouterr().out
-    for step in ("scorer", "text", "bank", "directions", "components", "channels", "mapper"):
+    for step in ("scorer", "text", "samples", "directions", "components", "channels", "mapper"):
         assert step in listed
     with pytest.raises(SystemExit):
         main(["components"])  # no folder for the results

@@ -17,19 +17,17 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import samm
-from samm.checkpoints import sha256
 from samm.errors import OptionError
-from samm.training import average, losses, pieces, synthetic
+from samm.training import average, losses, synthetic
 from samm.training.__main__ import NETWORKS, main
 from samm.training.adversary import Adversary, LatentDiscriminator, PictureDiscriminator, discriminator_loss
 from samm.training.data import FacePool, read_pack
 from samm.training.dice import Dice
-from samm.training.encoder_trainer import ENCODER_PRESETS, EncoderTrainer
+from samm.training.encoder_trainer import ENCODER_PRESETS
 from samm.training.loop import STATE_FILE, Budget, Outcome, _Run, train
 from samm.training.networks import load_networks
 from samm.training.samm_trainer import SAMM_PRESETS, SAMMTrainer
 from samm.training.stopwatch import Stopwatch
-from samm.training.targets import read_targets
 
 ROOT = Path(__file__).parents[3]
 
@@ -340,35 +338,6 @@ def test_bench_prints_speed_and_shares(pack, capsys):
     assert all("images/s" in line and "backward" in line for line in lines)
 
 
-def test_refined_codes_are_made_resumably_and_learned_from(faces, tmp_path):
-    make = ["refine-targets", "--preset", "tiny", "--data", str(faces), "--steps", "3", "--batch", "2"]
-    file, at_once = tmp_path / "parts.safetensors", tmp_path / "whole.safetensors"
-    main([*make, "--count", "4", "--out", str(at_once)])
-    for count in ("2", "4"):
-        main([*make, "--count", count, "--out", str(file)])
-    parts, whole = load_file(file), load_file(at_once)
-    assert parts["w_plus"].shape == (4, 14, 512)
-    assert all(torch.equal(parts[key], whole[key]) for key in whole)
-
-    networks = load_networks(None, "cpu", "tiny")
-    pool = FacePool([read_pack(faces)], "cpu", held_out=2)
-    targets = read_targets(file, pool, torch.device("cpu"))
-    config = replace(ENCODER_PRESETS["tiny"], refined=1.0)
-    learner = EncoderTrainer(networks, pool, config, lambda function: function, targets=targets)
-    known = learner._fresh_synthetic(3)
-    place = [(targets.w_plus == code).all(2).all(1).nonzero().item() for code in known.truth]
-    assert torch.equal(known.target, pool.take(targets.index[place]))
-    with torch.no_grad():
-        start = networks.encoder.encode(known.target, networks.generator, 2).w_plus
-        errors = [
-            (networks.generator.synthesize(w, size=256) - known.target).square().mean()
-            for w in (start, known.truth)
-        ]
-    assert errors[1] < errors[0]
-    with pytest.raises(OptionError, match="other faces"):
-        read_targets(file, FacePool([read_pack(faces).flip(0)], "cpu", held_out=2), torch.device("cpu"))
-
-
 def _interrupted_at_call(number, function):
     """Press Ctrl-C while `function` is called the given time."""
     calls = iter(range(1, number + 1))
@@ -391,18 +360,6 @@ def _equal(a, b):
 
 
 # Files ----------------------------------------------------------------------------------------------------
-
-
-def test_pieces_join_to_the_whole_and_stale_ones_go(tmp_path):
-    file = tmp_path / "state.pt"
-    for length in (5_500, 2_500):
-        file.write_bytes(bytes(np.random.default_rng(length).integers(0, 256, length, dtype=np.uint8)))
-        line = pieces.split(file, megabytes=0.001)
-    parts = sorted(tmp_path.glob("state.pt.part_*"))
-    assert [part.stat().st_size for part in parts] == [1000, 1000, 500]
-    assert b"".join(part.read_bytes() for part in parts) == file.read_bytes()
-    assert line.startswith("cat state.pt.part_* > state.pt")
-    assert sha256(file) in line
 
 
 def test_averaging_two_files_of_one_network(tmp_path):

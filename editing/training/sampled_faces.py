@@ -1,4 +1,4 @@
-"""A bank of drawn faces: samples of W and what the scorer sees in them.
+"""Faces drawn from samples of W, and what the scorer sees in them.
 
 Shapes: M samples, K scores.
 """
