@@ -42,7 +42,7 @@ from samm.errors import OptionError, WeightsError
 from samm.inversion import Inversion, Progress, drawing_model
 from samm.method.alignment import Alignment, replay
 from samm.models import PRESETS, Model, load_descriptor
-from samm.networks.identity import FaceDescriptor
+from samm.networks.identity import FaceRes
 
 __all__ = ["Tools"]
 
@@ -248,7 +248,7 @@ class Tools:
         return Direction(sign * plain.vector, abs(attribute.amount) * plain.sigma, attribute.name)
 
     @cached_property
-    def _descriptor(self) -> FaceDescriptor:
+    def _descriptor(self) -> FaceRes:
         return load_descriptor(self._model.device)
 
     @cached_property

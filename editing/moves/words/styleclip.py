@@ -33,7 +33,7 @@ from editing.moves.words.model import TextModel
 from samm.errors import OptionError, WeightsError
 from samm.networks.generators import Adapt, Generator
 from samm.networks.generators.stylegan2 import MappingLayer, PixelNorm
-from samm.networks.identity import FaceDescriptor
+from samm.networks.identity import FaceRes
 
 __all__ = [
     "Channels",
@@ -269,7 +269,7 @@ def optimize(
     target: str,
     text_model: TextModel,
     generator: Generator,
-    identity: FaceDescriptor | None = None,
+    identity: FaceRes | None = None,
     config: OptimizeConfig | None = None,
     adapt: Adapt | None = None,
 ) -> Iterator[Tensor]:
