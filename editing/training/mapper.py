@@ -22,7 +22,7 @@ from editing.moves.words.model import TextModel
 from editing.training.channels import SIZE, sample_codes
 from samm.errors import OptionError
 from samm.networks.generators import LEVELS, Generator
-from samm.networks.identity import FaceDescriptor
+from samm.networks.identity import FaceRes
 
 __all__ = ["MapperConfig", "fit_mapper"]
 
@@ -43,7 +43,7 @@ class MapperConfig:
 def fit_mapper(
     generator: Generator,
     text_model: TextModel,
-    identity: FaceDescriptor | None,
+    identity: FaceRes | None,
     phrase: str,
     steps: int,
     seed: int = 0,
@@ -104,7 +104,7 @@ def fit_mapper(
 def _loss(
     generator: Generator,
     text_model: TextModel,
-    identity: FaceDescriptor | None,
+    identity: FaceRes | None,
     mapper: Mapper,
     w_plus: Tensor,
     words: Tensor,

@@ -22,7 +22,7 @@ from samm.networks.encoders.e4e import E4E
 from samm.networks.encoders.iterative import Iterative
 from samm.networks.generators.mobile import MobileStyleGAN
 from samm.networks.generators.stylegan2 import StyleGAN2
-from samm.networks.identity import FaceDescriptor
+from samm.networks.identity import FaceRes
 from samm.networks.ops import area_resize
 from samm.networks.perceptual import STLPIPS
 from samm.training.losses import perceptual_distance
@@ -175,7 +175,7 @@ def _read_networks(
     makers = {name: (getattr(spec, name), spec.weights[name]) for name in ("generator", "encoder", "samm")}
     makers["alex"] = (STLPIPS, ST_LPIPS)
     if spec.domain == FACES:
-        makers["descriptor"] = (FaceDescriptor, DESCRIPTOR)
+        makers["descriptor"] = (FaceRes, DESCRIPTOR)
     if vgg:
         makers["vgg"] = (lambda: STLPIPS("vgg"), VGG_FILE)
     parts: dict[str, nn.Module | None] = {"vgg": None, "descriptor": None}

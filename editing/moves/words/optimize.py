@@ -21,7 +21,7 @@ from samm.inversion import Inversion, Progress, drawing_model
 from samm.method.alignment import Alignment, replay
 from samm.models import Model
 from samm.networks.generators import Adapt, Generator
-from samm.networks.identity import FaceDescriptor
+from samm.networks.identity import FaceRes
 
 __all__ = ["OptimizeConfig", "optimize", "search"]
 
@@ -47,7 +47,7 @@ def optimize(
     target: str,
     text_model: TextModel,
     generator: Generator,
-    identity: FaceDescriptor | None = None,
+    identity: FaceRes | None = None,
     config: OptimizeConfig | None = None,
     adapt: Adapt | None = None,
 ) -> Iterator[Tensor]:
@@ -105,7 +105,7 @@ def search(
     text_model: TextModel,
     target: str,
     inversion: Inversion,
-    identity: FaceDescriptor | None,
+    identity: FaceRes | None,
     progress: Progress | None = None,
 ) -> Tensor:
     """Search a change of w_plus (1, L, 512) that makes one inverted face fit a phrase.
