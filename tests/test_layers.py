@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[1]
 FLOORS = [
     "samm.errors",
     "samm.pixels",
+    "samm.frame",
     "samm.checkpoints",
-    "samm.crop.domains",
     "samm.networks",
     "samm.crop",
     "samm.method",
