@@ -1,16 +1,21 @@
 """Out-of-domain GAN inversion with SAMM: photo → crop → inversion → edit → paste back."""
 
+from samm.crop.crop import Crop, Photo
 from samm.errors import OptionError, PhotoError, UserError, WeightsError
 from samm.inversion import Inversion, Options, invert, refine, tune
 from samm.models import Model, load, load_descriptor, load_detector
 
 __version__ = "0.1.0"
 
+open = Photo.open
+
 __all__ = [
+    "Crop",
     "Inversion",
     "Model",
     "OptionError",
     "Options",
+    "Photo",
     "PhotoError",
     "UserError",
     "WeightsError",
@@ -18,6 +23,7 @@ __all__ = [
     "load",
     "load_descriptor",
     "load_detector",
+    "open",
     "refine",
     "tune",
 ]

@@ -21,7 +21,7 @@ from samm.crop.domains import CARS, FACES, Domain
 from samm.errors import OptionError
 from samm.method.alignment import SAMM, Levels
 from samm.method.paper_samm import PaperSAMM
-from samm.networks.detector import Detector
+from samm.networks.detector import load_detector
 from samm.networks.encoders import Encoder
 from samm.networks.encoders.e4e import E4E
 from samm.networks.encoders.residual import WIDTHS, ResidualEncoder
@@ -50,12 +50,6 @@ _MOBILE_LICENCE = "Apache-2.0; derived from NVIDIA StyleGAN2-FFHQ: non-commercia
 _TRAINED = "this project, samm/training"
 _TRAINED_LICENCE = "trained through StyleGAN2-FFHQ: non-commercial research"
 
-DETECTOR = WeightFile(
-    "mtcnn.safetensors",
-    "071887a46a5da50a5df3704007e3d3174b80c33a3039a6a53b1589ee8b365d93",
-    "PyPI facenet-pytorch 2.6.0",
-    "MIT",
-)
 ST_LPIPS = WeightFile(
     "st_lpips_alex.safetensors",
     "b8213b416a4fe03bdc7d455ed160f8dc2073a36892047a33e384aaf437ab8792",
@@ -207,7 +201,7 @@ PRESETS: dict[str, ModelSpec] = {
     ),
     "stylegan2-e4e-cars": ModelSpec(
         generator=lambda: StyleGAN2(512, adapt_after="convolution"),
-        encoder=lambda: E4E(16, domain=CARS),
+        encoder=lambda: E4E(16, frame=CARS),
         samm=PaperSAMM,
         weights={
             "generator": STYLEGAN2_CARS,
@@ -291,11 +285,6 @@ def load_generator(preset: str = "mobile", device: str | torch.device | None = N
     spec = _spec(preset)
     seed = spec.seed + _PARTS.index("generator")
     return _build(spec.generator, spec.weights.get("generator"), seed).to(_device(device))
-
-
-def load_detector(device: str | torch.device = "cpu") -> Detector:
-    """Build the face finder; it is small enough for the CPU."""
-    return _build(Detector, DETECTOR, 0).to(device)
 
 
 def load_descriptor(device: str | torch.device = "cpu") -> FaceRes:

@@ -14,13 +14,13 @@ import numpy as np
 from torch import Tensor
 from tqdm import tqdm
 
-from samm.crop.cars import center_quad, crop_car
+from samm.crop.cars import center_quad
 from samm.crop.domains import FACES, Domain
 from samm.crop.faces import NO_FACE, face_warnings, find_faces
 from samm.crop.listing import list_photos
 from samm.crop.paste import paste_back
 from samm.crop.photo import open_photo
-from samm.crop.quad import crop_face, manual_quad
+from samm.crop.quad import manual_quad
 from samm.errors import OptionError, PhotoError, UserError
 from samm.inversion import Inversion, Options, invert
 from samm.models import PRECISIONS, PRESETS, Model, load_detector
@@ -132,7 +132,7 @@ def each_inversion(
         try:
             photo = open_photo(path)
             for suffix, quad, warnings in _crops(photo, detector, args):
-                crop = (crop_face if faces else crop_car)(photo, quad, model.resolution)
+                crop = model.domain.crop(photo, quad, model.resolution)
                 inversion = invert(crop, model, options, tell)
                 stem = args.out / (names[path] + suffix)
                 tqdm.write(f"{stem.name}: {finish(stem, inversion, photo, quad)}")

@@ -29,10 +29,8 @@ from editing.evaluation.metrics import (
     psnr_within,
 )
 from editing.evaluation.tables import PICTURES, Figures, Summary
-from samm.crop.cars import center_quad, crop_car
 from samm.crop.domains import FACES, Domain
 from samm.crop.photo import open_photo
-from samm.crop.quad import crop_face
 from samm.errors import PhotoError, UserError
 from samm.inversion import Inversion, Progress
 from samm.metrics import psnr, ssim
@@ -108,7 +106,7 @@ def open_crop(path: Path, size: int, domain: Domain = FACES) -> np.ndarray:
                 f"{path.name} is {width}×{height} pixels and thus not cropped; evaluation takes "
                 f"{domain.name}s of 4:3, so crop it first or use invert."
             )
-        return crop_car(photo, center_quad(photo), size)
+        return domain.crop(photo, domain.locate(photo)[0].quad, size)
     if height != width:
         raise PhotoError(
             f"{path.name} is {width}×{height} pixels and thus not cropped; evaluation takes square FFHQ "
@@ -117,7 +115,7 @@ def open_crop(path: Path, size: int, domain: Domain = FACES) -> np.ndarray:
     if height == size:
         return photo
     corners = np.array([[0, 0], [0, height], [width, height], [width, 0]], dtype=np.float64) - 0.5
-    return crop_face(photo, corners, size)
+    return domain.crop(photo, corners, size)
 
 
 def evaluate(

@@ -13,12 +13,13 @@ import math
 import numpy as np
 from PIL import Image
 
-from samm.crop.domains import CARS
 from samm.crop.quad import manual_quad, reduce_picture, sample_quad
 from samm.errors import PhotoError
+from samm.frame import Frame
 
-__all__ = ["center_quad", "crop_car"]
+__all__ = ["CAR_FRAME", "center_quad", "crop_car"]
 
+CAR_FRAME = Frame(height=0.75)  # 512×384 pixels in 512×512; section 4.2 of the paper
 _ROUNDING_PX = 0.01  # a corner may be this far outside
 
 
@@ -29,7 +30,7 @@ def center_quad(photo_u8: np.ndarray) -> np.ndarray:
         OptionError: the photo is too small or too large for a crop, see `samm.crop.quad.manual_quad`.
     """
     height, width = photo_u8.shape[:2]
-    return manual_quad(((width - 1) / 2, (height - 1) / 2), min(width, height / CARS.height), 0.0)
+    return manual_quad(((width - 1) / 2, (height - 1) / 2), min(width, height / CAR_FRAME.height), 0.0)
 
 
 def crop_car(photo_u8: np.ndarray, quad: np.ndarray, size: int = 512) -> np.ndarray:
@@ -47,11 +48,11 @@ def crop_car(photo_u8: np.ndarray, quad: np.ndarray, size: int = 512) -> np.ndar
         PhotoError: the picture's rows reach beyond the photo, where there is nothing to show.
     """
     height, width = photo_u8.shape[:2]
-    corners = CARS.inner(quad) + 0.5  # edge coordinates: the first pixel covers 0…1
+    corners = CAR_FRAME.inner(quad) + 0.5  # edge coordinates: the first pixel covers 0…1
     limits = np.array([width, height])
     if (corners < -_ROUNDING_PX).any() or (corners > limits + _ROUNDING_PX).any():
         raise PhotoError(
-            f"The crop of the car, {CARS.height:g} times as high as wide, reaches beyond the photo of "
+            f"The crop of the car, {CAR_FRAME.height:g} times as high as wide, reaches beyond the photo of "
             f"{width}×{height} pixels; make it smaller or move its center."
         )
     left, top = np.maximum(np.floor(corners.min(0)), 0).astype(int)
@@ -62,6 +63,6 @@ def crop_car(photo_u8: np.ndarray, quad: np.ndarray, size: int = 512) -> np.ndar
         picture, ratio = reduce_picture(picture, shrink)
         corners = corners * ratio
     crop = np.zeros((size, size, 3), np.uint8)
-    shown = CARS.trim(crop)
+    shown = CAR_FRAME.trim(crop)
     shown[:] = sample_quad(picture, corners, (size, len(shown)))
     return crop

@@ -1,46 +1,106 @@
 """Domains: what a generator draws, and what that asks of a crop.
 
-Everything inside the program is square, as generators are. A domain whose pictures are wider than high fills
-the middle rows of the square and leaves black bars above and below, as its generator was trained to. People
+A domain finds its things in a photo, cuts them out as its generator was trained, and pastes what was drawn
+back. One that is wider than high leaves black bars above and below in its square, see `samm.frame`; people
 see the picture's rows only.
+
+Letters: H W pixels of the photo, S edge of a crop.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["CARS", "FACES", "Domain"]
+from samm.crop.cars import CAR_FRAME, center_quad, crop_car
+from samm.crop.faces import Face, FaceDetector, find_faces
+from samm.crop.paste import paste_back
+from samm.crop.quad import crop_face
+from samm.frame import Frame
+from samm.networks.detector import load_detector
+
+__all__ = ["CARS", "FACES", "Domain", "Place"]
+
+
+class Place(NamedTuple):
+    """Where something lies in a photo: the quad (4, 2) of its crop, and the face if it is one."""
+
+    quad: np.ndarray
+    face: Face | None = None
 
 
 @dataclass(frozen=True)
-class Domain:
+class Domain(Frame, ABC):
     """A kind of picture.
 
     Attributes:
         name: as in messages: "There is no … in this photo".
-        height: share of the square's rows that hold the picture, 0…1.
+        searched: whether things are looked for in a photo, of which there may be several or none.
     """
 
-    name: str
-    height: float = 1.0
+    name: str = field(kw_only=True)
+    searched: bool = field(default=True, kw_only=True)
 
-    def rows(self, size: int) -> slice:
-        """Give the rows of a square of `size` pixels that hold the picture."""
-        bar = round(size * (1 - self.height) / 2)
-        return slice(bar, size - bar)
+    @abstractmethod
+    def locate(self, photo_u8: np.ndarray, detector: FaceDetector | None = None) -> list[Place]:
+        """Say where in a photo, uint8 (H, W, 3), things of this kind are, largest first.
 
-    def trim(self, square: np.ndarray) -> np.ndarray:
-        """Cut the bars off a picture or mask (H, H, …): (h, H, …) without a copy."""
-        return square[self.rows(len(square))]
+        Args:
+            photo_u8: the photo.
+            detector: finds faces; the embedded one, loaded when first needed, if None.
+        """
 
-    def inner(self, quad: np.ndarray) -> np.ndarray:
-        """Give the corners (4, 2) of the picture in a square given by its own, see `samm.crop.quad`."""
-        top_left, bottom_left, _, _ = quad
-        bar = (1 - self.height) / 2 * (bottom_left - top_left)
-        return quad + np.stack([bar, -bar, -bar, bar])
+    @abstractmethod
+    def crop(self, photo_u8: np.ndarray, quad: np.ndarray, size: int) -> np.ndarray:
+        """Cut a quad (4, 2) out of a photo as an upright square with this domain's bars, uint8 (S, S, 3).
+
+        Raises:
+            PhotoError: too much of it lies outside the photo.
+        """
+
+    def paste(
+        self, photo_u8: np.ndarray, quad: np.ndarray, portrait_u8: np.ndarray, keep_photo: np.ndarray
+    ) -> np.ndarray:
+        """Put what was drawn back where its crop was taken, without the bars; see `samm.crop.paste`.
+
+        Args:
+            photo_u8: uint8 (H, W, 3).
+            quad: (4, 2), where the crop was taken.
+            portrait_u8: the generator's picture before blending, uint8 (S, S, 3).
+            keep_photo: the mask to blend with, (S, S) in 0…1; 1 keeps the photo's pixel.
+        """
+        return paste_back(photo_u8, self.inner(quad), self.trim(portrait_u8), self.trim(keep_photo))
 
 
-FACES = Domain("face")
-CARS = Domain("car", height=0.75)  # 512×384 pixels in 512×512; section 4.2 of the paper
+class _Faces(Domain):
+    """Found by the detector, cropped as FFHQ."""
+
+    def locate(self, photo_u8: np.ndarray, detector: FaceDetector | None = None) -> list[Place]:
+        faces = find_faces(photo_u8, detector or _embedded_detector())
+        return [Place(face.quad, face) for face in faces]
+
+    def crop(self, photo_u8: np.ndarray, quad: np.ndarray, size: int) -> np.ndarray:
+        return crop_face(photo_u8, quad, size)
+
+
+class _Cars(Domain):
+    """Taken from the middle of the photo, since nothing here finds cars; 4:3."""
+
+    def locate(self, photo_u8: np.ndarray, detector: FaceDetector | None = None) -> list[Place]:
+        return [Place(center_quad(photo_u8))]
+
+    def crop(self, photo_u8: np.ndarray, quad: np.ndarray, size: int) -> np.ndarray:
+        return crop_car(photo_u8, quad, size)
+
+
+@cache
+def _embedded_detector() -> FaceDetector:
+    return load_detector()
+
+
+FACES = _Faces(name="face")
+CARS = _Cars(CAR_FRAME.height, name="car", searched=False)

@@ -19,7 +19,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["Detections", "Detector"]
+from samm.checkpoints import WeightFile, load_weights
+
+__all__ = ["DETECTOR", "Detections", "Detector", "load_detector"]
+
+DETECTOR = WeightFile(
+    "mtcnn.safetensors",
+    "071887a46a5da50a5df3704007e3d3174b80c33a3039a6a53b1589ee8b365d93",
+    "PyPI facenet-pytorch 2.6.0",
+    "MIT",
+)
 
 _CELL_PX = 12  # what one output of the proposal network sees
 _STRIDE_PX = 2  # how far apart its outputs are
@@ -127,6 +136,17 @@ class Detector(nn.Module):
         boxes = _move(boxes, moves)
         kept = _suppress(boxes, scores, 0.7, of_smaller=True)
         return boxes[kept], points[kept], scores[kept]
+
+
+def load_detector(device: str | torch.device = "cpu") -> Detector:
+    """Build the face finder; it is small enough for the CPU.
+
+    Raises:
+        WeightsError: its weights file is missing or damaged.
+    """
+    detector = Detector()
+    load_weights(detector, DETECTOR)
+    return detector.eval().requires_grad_(False).to(device)
 
 
 class _ProposalNet(nn.Module):

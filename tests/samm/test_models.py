@@ -9,7 +9,8 @@ from safetensors.torch import load_file, save_file
 import editing.moves.weights
 import samm
 from samm.checkpoints import EMBEDDED, WeightFile, load_weights, sha256
-from samm.models import DESCRIPTOR, DETECTOR, PRESETS
+from samm.models import DESCRIPTOR, PRESETS
+from samm.networks.detector import DETECTOR
 
 _OWN = [*PRESETS["mobile"].weights.values(), DETECTOR, DESCRIPTOR]
 FILES = {file.name: file for file in [*_OWN, *editing.moves.weights.FILES]}

@@ -3,8 +3,8 @@
 Names of modules and parameters are those of omertov/encoder4editing (MIT), so the `encoder.*` part of its
 checkpoints loads unchanged; the code is our own.
 
-A domain whose pictures are wider than high, as cars are, is looked at without its bars: the network sees 192
-of 256 rows, as published, and each map is framed again so that it lies over the generator's feature.
+Pictures that are wider than high, as those of cars are, are looked at without their bars: the network sees
+192 of 256 rows, as published, and each map is framed again so that it lies over the generator's feature.
 
 Shapes: N batch, L style rows, C channels, H W pixels, r map resolution.
 """
@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samm.crop.domains import FACES, Domain
+from samm.frame import SQUARE, Frame
 from samm.networks.encoders import Code
 from samm.networks.encoders.ir_se import DEPTHS, IRSE, STYLE_DIM, WIDTHS, StyleHead, codes
 from samm.networks.generators import Generator
@@ -38,10 +38,10 @@ class E4E(IRSE):
         num_layers: int = 18,
         widths: Sequence[int] = WIDTHS,
         depths: Sequence[int] = DEPTHS,
-        domain: Domain = FACES,
+        frame: Frame = SQUARE,
     ):
         super().__init__(3, widths, depths)
-        self.domain = domain
+        self.frame = frame
         coarse, middle = HEAD_SIZES[16], HEAD_SIZES[32]
         self.sizes = [16] * coarse + [32] * (middle - coarse) + [64] * (num_layers - middle)
         self.styles = nn.ModuleList([StyleHead(widths[-1], size) for size in self.sizes])
@@ -56,7 +56,7 @@ class E4E(IRSE):
         pyramid[32] = _enlarge_and_add(pyramid[16], self.latlayer1(maps[32]))
         pyramid[64] = _enlarge_and_add(pyramid[32], self.latlayer2(maps[64]))
         w_plus = self.latent_avg + codes(self.styles, [pyramid[size] for size in self.sizes])
-        return w_plus, self._frame(maps)
+        return w_plus, self._with_bars(maps)
 
     def prepare(self, generator: Generator) -> None:
         """Do nothing: no render is looked at."""
@@ -67,18 +67,18 @@ class E4E(IRSE):
 
     def features(self, photo_pm1: Tensor, generator: Generator, w_plus: Tensor) -> dict[int, Tensor]:
         """Give the photo's maps (N, C_r, r, r), which do not depend on w_plus."""
-        return self._frame(self._look(photo_pm1))
+        return self._with_bars(self._look(photo_pm1))
 
     def _look(self, photo_pm1: Tensor) -> dict[int, Tensor]:
         """Give the maps of the rows that hold the picture, by width."""
-        return self.maps(photo_pm1[:, :, self.domain.rows(self.input_size)])
+        return self.maps(photo_pm1[:, :, self.frame.rows(self.input_size)])
 
-    def _frame(self, maps: dict[int, Tensor]) -> dict[int, Tensor]:
+    def _with_bars(self, maps: dict[int, Tensor]) -> dict[int, Tensor]:
         """Repeat the outer rows of each map where the bars are, so that it is (N, C_r, r, r)."""
-        if self.domain.height == 1:
-            return maps
-        bars = {r: self.domain.rows(r).start for r in maps}
-        return {r: F.pad(x, (0, 0, bars[r], bars[r]), mode="replicate") for r, x in maps.items()}
+        bars = {r: self.frame.rows(r).start for r in maps}
+        return {
+            r: F.pad(x, (0, 0, bars[r], bars[r]), mode="replicate") if bars[r] else x for r, x in maps.items()
+        }
 
 
 def _enlarge_and_add(coarse: Tensor, fine: Tensor) -> Tensor:
