@@ -100,7 +100,7 @@ def _apply_profile(picture: Image.Image, profile: bytes) -> Image.Image | None:
         transform = ImageCms.buildTransform(embedded, ImageCms.createProfile("sRGB"), picture.mode, "RGB")
         if picture.mode in ("L", "RGB"):
             grid = _color_grid(picture.mode)
-            before, after = np.int16(grid.convert("RGB")), np.int16(transform.apply(grid))
+            before, after = (np.asarray(p, np.int16) for p in (grid.convert("RGB"), transform.apply(grid)))
             if np.abs(after - before).max() <= _SAME_LEVELS:
                 return picture.convert("RGB")
         return transform.apply(picture)
