@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from samm.crop.quad import side
+from samm.crop.border import MAP_SIZE, drift_and_content, narrow_ramp, wide_ramp
+from samm.crop.quad import reduce_picture, sample_quad, side
 from samm.errors import OptionError
 
 __all__ = [
@@ -23,19 +24,21 @@ def paste_back(
     quad: np.ndarray,
     portrait_u8: np.ndarray,
     keep_photo: np.ndarray | None = None,
-    feather: float = 0.06,
+    feather: float = 0.12,
 ) -> np.ndarray:
     """Put a portrait back into the photo its crop was taken from.
 
     This is Eq. 4 at the photo's own resolution: pixels kept from the photo stay as sharp as the camera made
-    them. Pixels outside the quad stay identical; what of the quad lies outside the photo is left out.
+    them. Pixels outside the quad and at its border stay identical, so that no rectangle shows; what of the
+    quad lies outside the photo is left out.
 
     Args:
         photo_u8: The untouched photo, uint8 (H, W, 3).
         quad: (4, 2), the quad given to `crop_face`, or the rectangle that the portrait fills.
         portrait_u8: uint8 (h, w, 3); with `keep_photo`, the generated picture before blending.
         keep_photo: Float (h, w) in 0…1, of any size; 1 = the photo's pixel survives. All 0 if not given.
-        feather: Width of the soft edge as a fraction of the quad's sides, above 0, at most 0.5.
+        feather: Width of the soft edge of what changed much, as a fraction of the quad's sides, above 0, at
+            most 0.5; what changed little fades in over the whole way to the face, see `samm.crop.border`.
 
     Returns:
         A new picture, uint8 (H, W, 3).
@@ -50,20 +53,49 @@ def paste_back(
     quad = quad + 0.5  # edge coordinates
     left, top = np.clip(np.floor(quad.min(0)), 0, (width, height)).astype(int).tolist()
     right, bottom = np.clip(np.ceil(quad.max(0)), 0, (width, height)).astype(int).tolist()
+    keep_photo = np.zeros((1, 1)) if keep_photo is None else keep_photo
     portrait = _fit(Image.fromarray(portrait_u8), side(quad))
-    if keep_photo is not None:
-        keep = _fit(Image.fromarray(np.ascontiguousarray(keep_photo, dtype=np.float32)), side(quad))
+    keep = _fit(Image.fromarray(np.ascontiguousarray(keep_photo, dtype=np.float32)), side(quad))
+    drift, content = drift_and_content(_small_change(photo_u8, quad, portrait, keep))
+    maps = [Image.fromarray(np.ascontiguousarray(field)) for field in (*np.moveaxis(drift, 2, 0), content)]
 
     for row in range(top, bottom, _BAND_ROWS):
         end = min(row + _BAND_ROWS, bottom)
         area, band = (left, row, right, end), (slice(row, end), slice(left, right))
-        alpha = _feather(quad, area, feather)
-        if keep_photo is not None:
-            alpha *= 1 - np.clip(_place(keep, quad, area), 0, 1)
         old = photo_u8[band].astype(np.float32)
-        new = _place(portrait, quad, area)
-        result[band] = np.rint(old + alpha[..., None] * (new - old)).astype(np.uint8)
+        change = (1 - np.clip(_place(keep, quad, area), 0, 1))[..., None] * (
+            _place(portrait, quad, area) - old
+        )
+        *drifts, proper = (_place(field, quad, area) for field in maps)
+        u, v = _uv(quad, area)
+        wide, narrow = wide_ramp(u, v), narrow_ramp(u, v, feather)
+        own = (wide + (narrow - wide) * proper)[..., None]
+        drifted = np.stack(drifts, axis=2)
+        new = old + wide[..., None] * drifted + own * (change - drifted)
+        result[band] = np.rint(new.clip(0, 255)).astype(np.uint8)
     return result
+
+
+def _small_change(
+    photo_u8: np.ndarray, quad: np.ndarray, portrait: Image.Image, keep: Image.Image
+) -> np.ndarray:
+    """Give the whole change in small, (MAP_SIZE, MAP_SIZE, 3) in levels; beyond the photo there is none."""
+    height, width = photo_u8.shape[:2]
+    # The photo's surroundings are reduced first, so that sampling them cannot alias.
+    left, top = np.clip(np.floor(quad.min(0)), 0, (width, height)).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(quad.max(0)), 0, (width, height)).astype(int).tolist()
+    if left >= right or top >= bottom:
+        return np.zeros((MAP_SIZE, MAP_SIZE, 3), np.float32)
+    corners, picture = quad - (left, top), Image.fromarray(photo_u8[top:bottom, left:right])
+    if side(quad) > 2 * MAP_SIZE:
+        picture, ratio = reduce_picture(picture, 2 * MAP_SIZE / side(quad))
+        corners = corners * ratio
+    size = (MAP_SIZE, MAP_SIZE)
+    photo = sample_quad(picture, corners, size).astype(np.float32)
+    inside = sample_quad(Image.new("L", picture.size, 255), corners, size) > 250
+    drawn = np.asarray(portrait.resize(size, Image.Resampling.BOX), np.float32)
+    weight = inside * (1 - np.asarray(keep.resize(size, Image.Resampling.BOX)))
+    return weight[..., None] * (drawn - photo)
 
 
 def _fit(picture: Image.Image, width_px: float) -> Image.Image:
@@ -92,14 +124,10 @@ def _place(picture: Image.Image, quad: np.ndarray, area: tuple[int, int, int, in
     return np.asarray(placed, dtype=np.float32)
 
 
-def _feather(quad: np.ndarray, area: tuple[int, int, int, int], feather: float) -> np.ndarray:
-    """Weigh the pixels of an area, (h, w): 0 outside the quad and at its border, rising smoothly to 1."""
+def _uv(quad: np.ndarray, area: tuple[int, int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Give the place of an area's pixels across and down the quad, (h, w) each, 0…1 within it."""
     left, top, right, bottom = area
     x = np.arange(left, right, dtype=np.float32) + np.float32(0.5)
     y = np.arange(top, bottom, dtype=np.float32)[:, None] + np.float32(0.5)
-    weight = np.ones((bottom - top, right - left), dtype=np.float32)
-    for along_x, along_y, offset in _to_unit(quad).tolist():
-        place = along_x * x + along_y * y + offset  # 0…1 within the quad
-        ramp = np.clip(np.minimum(place, 1 - place) / feather, 0, 1)
-        weight *= ramp * ramp * (3 - 2 * ramp)
-    return weight
+    u, v = (along_x * x + along_y * y + offset for along_x, along_y, offset in _to_unit(quad).tolist())
+    return u, v

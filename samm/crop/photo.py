@@ -8,7 +8,6 @@ Letters: N batch, H W pixels.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import math
 import re
@@ -17,8 +16,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image
 
+from samm.crop.color import alpha_of, over_white, to_srgb
 from samm.errors import PhotoError
 
 __all__ = [
@@ -59,8 +59,8 @@ _UPRIGHT = {
 def open_photo(source: str | Path | BinaryIO) -> np.ndarray:
     """Read a picture as people really have them and return it upright, opaque and in sRGB.
 
-    EXIF orientation is applied, an embedded color profile is converted, transparency is laid over white, deep
-    grey is scaled to 8 bits and of an animation the first frame is taken.
+    EXIF orientation is applied, colors are converted as the file declares them, transparency is laid over
+    white, deep grey is scaled to 8 bits and of an animation the first frame is taken.
 
     Args:
         source: A path, or a binary stream, which is read to its end.
@@ -82,7 +82,9 @@ def open_photo(source: str | Path | BinaryIO) -> np.ndarray:
         except Exception as error:
             raise PhotoError(DAMAGED) from error
         try:
-            return np.array(_to_srgb(_turn_upright(picture)))
+            picture = _turn_upright(picture)
+            image_u8, alpha = np.array(to_srgb(picture)), alpha_of(picture)
+            return image_u8 if alpha is None else over_white(image_u8, np.asarray(alpha))
         except ValueError as error:  # a color model Pillow cannot turn into RGB
             raise PhotoError(_UNREADABLE) from error
 
@@ -157,44 +159,3 @@ def _turn_upright(picture: Image.Image) -> Image.Image:
     except Exception:
         return picture
     return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
-
-
-def _to_srgb(picture: Image.Image) -> Image.Image:
-    """Convert any Pillow mode to RGB in the sRGB color space."""
-    if picture.mode == "F" or picture.mode.startswith("I"):
-        return Image.fromarray(_deep_grey_to_u8(picture)).convert("RGB")
-    profile = picture.info.get("icc_profile")
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGB", picture.size, "white")
-        return Image.composite(
-            _apply_profile(picture.convert("RGB"), profile), white, picture.getchannel("A")
-        )
-    if picture.mode in ("1", "P"):  # profiles speak about colors, not about palette entries
-        picture = picture.convert("RGB")
-    return _apply_profile(picture, profile)
-
-
-def _apply_profile(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """Convert from an embedded ICC profile to sRGB where that works, else by Pillow's plain rules."""
-    if profile:
-        # A profile is a hint: one that is damaged, or of another color model, is ignored as browsers do.
-        with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError):
-            embedded = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            if "srgb" not in ImageCms.getProfileDescription(embedded).lower():
-                srgb = ImageCms.createProfile("sRGB")
-                picture = ImageCms.profileToProfile(picture, embedded, srgb, outputMode="RGB") or picture
-    return picture.convert("RGB")
-
-
-def _deep_grey_to_u8(picture: Image.Image) -> np.ndarray:
-    """Scale 16-bit, 32-bit and float grey to 0…255, where Pillow's own conversion would clip it to white.
-
-    Only the 16-bit modes fix what white is. For the others the smallest usual white level that holds the
-    brightest pixel is taken: 1 or 255 for floats, 65535, or that pixel itself.
-    """
-    grey = np.nan_to_num(np.asarray(picture, dtype=np.float32), posinf=0, neginf=0)
-    usual = {"F": (1, 255, 65535)}.get(picture.mode, (65535,))
-    brightest = float(grey.max())
-    white = next((level for level in usual if brightest <= level), brightest)
-    return np.rint(grey.clip(0, white) * (255 / white)).astype(np.uint8)

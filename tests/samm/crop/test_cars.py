@@ -149,7 +149,7 @@ def test_pasting_touches_only_the_rectangle(photo, turn):
     across, down = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
     assert np.abs(across).max() <= 100
     assert np.abs(down).max() <= 75  # not 100: the bars of the square are no part of the picture
-    assert np.abs(down).max() > 73
+    assert np.abs(down).max() > 68  # at the border nothing changes, lest the rectangle show
     assert changed[170, 300]
     kept = whole_photo(photo, quad, white, torch.ones_like(drawn), CARS)
     assert np.array_equal(kept, photo)
