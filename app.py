@@ -9,22 +9,30 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import secrets
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # the page asks no other host for anything
+# Gradio takes its folder from the environment when it is imported; `folders.claim` makes it.
+os.environ["GRADIO_TEMP_DIR"] = os.path.join(
+    os.path.realpath(os.environ.get("GRADIO_TEMP_DIR") or os.path.join(tempfile.gettempdir(), "samm")),
+    f"page_{os.getpid()}_{secrets.token_hex(8)}",
+)
 
 import spaces  # noqa: F401, I001 - must come before anything that may start CUDA
 import gradio as gr
 
 from editing.attributes import ATTRIBUTES, Attribute
-from editing.page import api, controls, files, gpu, handlers, texts
+from editing.page import api, controls, files, folders, gpu, handlers, texts, wall
 from editing.page.pictures import COMPARE, VIEWS
 from editing.page.session import Session
 from editing.recipe import COMPONENTS, FOCUS_RANGE, TextEdit
 
+FOLDER = Path(os.environ["GRADIO_TEMP_DIR"])
 PAGE = Path(__file__).parent / "editing" / "page"
 EXAMPLES = {
     "astronaut": "flag, helmet",
@@ -506,7 +514,8 @@ def pick_example(event: gr.SelectData) -> str:
     return str(files.EXAMPLES / f"{list(EXAMPLES)[event.index]}.jpg")
 
 
-with gr.Blocks(title=texts.TITLE, fill_width=True, delete_cache=(600, files.LIVES_S)) as demo:
+folders.claim(FOLDER, files.LIVES_S)
+with wall.GatedBlocks(title=texts.TITLE, fill_width=True, delete_cache=(600, files.LIVES_S)) as demo:
     state = gr.State(
         Session(), time_to_live=files.LIVES_S, delete_callback=lambda left: files.delete(left.folder)
     )
@@ -533,6 +542,8 @@ demo.queue(max_size=30)
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    folders.delete_at_exit(FOLDER)
+    folders.keep_clean(files.sweep, every_s=600)
     demo.launch(
         theme=THEME,
         head=HEAD,
@@ -544,4 +555,5 @@ if __name__ == "__main__":
         show_error=True,
         footer_links=["api", "settings"],
         mcp_server=importlib.util.find_spec("mcp") is not None,
+        **wall.open_doors(),
     )

@@ -16,6 +16,7 @@ from editing.attributes import ATTRIBUTES
 from editing.edit import edit
 from editing.page import gpu
 from editing.page.files import new_folder, put, save_picture
+from editing.page.gate import GATE
 from editing.page.texts import PHRASES
 from editing.recipe import (
     COMPONENT_RANGE,
@@ -149,7 +150,7 @@ def _invert(photo: dict | None, number: float) -> tuple[Any, Any, Inversion]:
         raise PhotoError("Call /invert first or pass the photo.")
     if gpu.MODEL is None:
         raise WeightsError(gpu.MISSING)
-    photo_u8 = open_photo(photo["path"])
+    photo_u8 = open_photo(GATE.recorded(photo))
     faces = find_faces(photo_u8, gpu.DETECTOR)
     if not faces:
         raise PhotoError(NO_FACE)

@@ -20,6 +20,7 @@ import numpy as np
 
 from editing.edit import Edit
 from editing.page import controls, files, gpu, texts
+from editing.page.gate import GATE
 from editing.page.pictures import (
     COMPARE,
     face_strip,
@@ -58,7 +59,6 @@ class Visit:
     stop: threading.Event = field(default_factory=threading.Event)
     photo: Path | None = None
     folders: list[Path] = field(default_factory=list)
-    uploads: set[Path] = field(default_factory=set)
 
 
 VISITS: dict[str, Visit] = {}  # by Gradio's session hash
@@ -131,12 +131,12 @@ def on_photo(_: Session, upload: dict | None, request: gr.Request) -> Iterator[U
         return
     if gpu.MODEL is None:
         raise WeightsError(gpu.MISSING)
-    photo_u8 = open_photo(upload["path"])
+    admitted = GATE.file(upload, request.session_hash)
+    photo_u8 = open_photo(admitted)
     folder = files.new_folder()
     visit.folders.append(folder)
-    photo = files.copy_upload(Path(upload["path"]), folder)
+    photo = files.copy_upload(admitted, folder)
     visit.photo = photo
-    visit.uploads.add(Path(upload["path"]))
     found = tuple(find_faces(photo_u8, gpu.DETECTOR))
     height, width = photo_u8.shape[:2]
     # Where no face is found the visitor starts from the largest square in the middle.
@@ -339,13 +339,13 @@ def on_stop(request: gr.Request) -> None:
 
 def on_leave(request: gr.Request) -> None:
     """Forget a visitor whose tab was closed: all files of the visit go now."""
+    if request.session_hash:
+        GATE.leave(request.session_hash)
     visit = VISITS.pop(request.session_hash or "", None)
     if visit is None:
         return
     visit.stop.set()
     forget()
-    for upload in visit.uploads:
-        files.delete_upload(upload)
     for folder in visit.folders:
         files.delete(folder)
 
@@ -429,7 +429,7 @@ def on_recipe_file(
 ) -> Iterator[Updates]:
     """Take a recipe from JSON or from one of our PNGs."""
     if upload:
-        recipe = load_recipe(upload["path"])
+        recipe = load_recipe(GATE.file(upload, request.session_hash))
         if any(text.method == "optimize" for text in recipe.texts):
             raise OptionError(
                 "This recipe searches words for one face, which takes minutes; use python -m samm edit."
