@@ -29,7 +29,9 @@ import gradio as gr
 from editing.attributes import ATTRIBUTES, Attribute
 from editing.page import api, controls, files, folders, gpu, handlers, texts, wall
 from editing.page.pictures import COMPARE, VIEWS
+from editing.page.privacy import how_served, privacy
 from editing.page.session import Session
+from editing.page.values import picked
 from editing.recipe import COMPONENTS, FOCUS_RANGE, TextEdit
 
 FOLDER = Path(os.environ["GRADIO_TEMP_DIR"])
@@ -511,7 +513,13 @@ def wire(wiring: Wiring) -> None:
 
 def pick_example(event: gr.SelectData) -> str:
     """Put the example that was picked into the place of the upload."""
-    return str(files.EXAMPLES / f"{list(EXAMPLES)[event.index]}.jpg")
+    return str(files.EXAMPLES / f"{picked(list(EXAMPLES), event.index)}.jpg")
+
+
+def tell_privacy(request: gr.Request) -> str:
+    """Say what becomes of a photo, now that it is known how the page was started and is reached."""
+    how = how_served(os.environ, demo.server_name, demo.share, demo.root_path, request.headers)
+    return texts.introduction(privacy(how))
 
 
 folders.claim(FOLDER, files.LIVES_S)
@@ -519,7 +527,7 @@ with wall.GatedBlocks(title=texts.TITLE, fill_width=True, delete_cache=(600, fil
     state = gr.State(
         Session(), time_to_live=files.LIVES_S, delete_callback=lambda left: files.delete(left.folder)
     )
-    gr.Markdown(texts.INTRODUCTION)
+    headline = gr.Markdown(texts.introduction(privacy(how_served(os.environ))))
     if gpu.MISSING:
         gr.Markdown(f"**Model files are missing.** {gpu.MISSING}", elem_id="missing")
     with gr.Row(elem_id="page"):
@@ -535,6 +543,7 @@ with wall.GatedBlocks(title=texts.TITLE, fill_width=True, delete_cache=(600, fil
                 more_column()
     wire(Wiring(demo, state))
     api.publish()
+    demo.load(tell_privacy, None, headline, api_visibility="private", queue=False, show_progress="hidden")
     demo.unload(handlers.on_leave)
 
 demo.queue(max_size=30)

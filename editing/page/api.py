@@ -28,7 +28,7 @@ from editing.recipe import (
     parse,
     to_json,
 )
-from samm.errors import PhotoError, UserError, WeightsError
+from samm.errors import OptionError, PhotoError, UserError, WeightsError
 from samm.faces import NO_FACE, crop_face, find_faces, paste_back
 from samm.inversion import Inversion
 from samm.photo import mask_to_u8, open_photo, png_bytes
@@ -65,6 +65,8 @@ def invert_photo(photo: dict | None, face: float = 0) -> tuple[str, str, list[tu
         The aligned crop, its inversion, the masks (four levels and the gathered one; white is kept from the
         photo), and a report with likeness, shares kept and seconds.
     """
+    if not isinstance(face, int | float) or isinstance(face, bool) or face % 1:
+        raise OptionError(f"face must be a whole number from 0 on, not {str(face)[:40]!r}.")
     _, _, inversion = _invert(photo, face)
     folder = new_folder()
     levels = {f"{r}x{r}": mask for r, mask in inversion.masks.items()} | {"gathered": inversion.keep_photo}
@@ -88,6 +90,8 @@ def edit_photo(photo: dict | None, recipe: str) -> tuple[str, str, str]:
     Returns:
         The edited portrait, the whole photo with it, and the recipe as JSON.
     """
+    if not isinstance(recipe, str):
+        raise OptionError('recipe must be a line such as "age +2, blonde hair 0.8", or JSON as text.')
     wanted = from_json(recipe) if recipe.lstrip().startswith("{") else parse(recipe)
     photo_u8, quad, inversion = _invert(photo, 0)
     if wanted.only_blends:

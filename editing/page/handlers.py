@@ -32,6 +32,7 @@ from editing.page.pictures import (
     view_of,
 )
 from editing.page.session import Session, forget, pack, pack_edit, unpack
+from editing.page.values import picked
 from editing.recipe import Recipe, TextEdit, describe, load_recipe, signed
 from editing.strip import GRID, STRIP, grid, strengths, strip
 from samm.errors import OptionError, PhotoError, UserError, WeightsError
@@ -163,7 +164,7 @@ def on_photo(_: Session, upload: dict | None, request: gr.Request) -> Iterator[U
 @guarded
 def on_face(session: Session, event: gr.SelectData) -> Iterator[Updates]:
     """Take the face that was picked."""
-    quad = session.faces[event.index].quad
+    quad = picked(session.faces, event.index).quad
     yield {
         "session": Session(session.folder, session.photo, session.faces, quad),
         **_crop_controls(open_photo(session.photo), quad, session.folder),
@@ -383,7 +384,7 @@ def on_words(
     focus: float | None,
 ) -> Iterator[Updates]:
     """Add a phrase."""
-    if not target.strip():
+    if not (target or "").strip():
         raise OptionError("Type what you want to see, for example 'blonde hair'.")
     word = TextEdit(target, neutral or TextEdit.neutral, strength, focus)
     words = (*(old for old in session.words if old.target != word.target), word)
@@ -645,7 +646,7 @@ def on_strip_picked(
     session: Session, view: str, tinted: bool, request: gr.Request, event: gr.SelectData
 ) -> Iterator[Updates]:
     """Take the values of a picture of the strip."""
-    yield from _restore(session, session.strip[event.index], view, tinted, request)
+    yield from _restore(session, picked(session.strip, event.index), view, tinted, request)
 
 
 def downloader(kind: str) -> Callable[..., Iterator[Updates]]:

@@ -22,7 +22,8 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from editing.page.gate import GATE, REFUSED, is_plain_file, new_upload_folder
-from samm.errors import PhotoError
+from editing.page.values import check_pick, check_value
+from samm.errors import OptionError, PhotoError, UserError
 
 __all__ = ["MISFIT", "GatedBlocks", "Wall", "open_doors"]
 
@@ -72,11 +73,17 @@ class GatedBlocks(gr.Blocks):
         # The queue names a session after the event where the caller has none.
         session = None if session_hash == event_id else session_hash
         function = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
-        if options.get("iterator") is None:  # else it goes on with inputs that have passed
-            inputs = _admit(function, inputs, session)
-        return await super().process_api(
-            function, inputs, *args, session_hash=session_hash, event_id=event_id, **options
-        )
+        try:
+            if options.get("iterator") is None:  # else it goes on with inputs that have passed
+                inputs = _admit(function, inputs, session)
+                event = options.get("event_data")
+                if event is not None and any(name == "select" for _, name in function.targets):
+                    event._data = check_pick(event._data)
+            return await super().process_api(
+                function, inputs, *args, session_hash=session_hash, event_id=event_id, **options
+            )
+        except UserError as error:
+            raise gr.Error(str(error), print_exception=False) from error
 
     async def preprocess_data(self, *args: Any, **options: Any) -> list[Any]:
         """Read the values as Gradio does; what does not fit is the caller's mistake and no traceback."""
@@ -90,20 +97,24 @@ class GatedBlocks(gr.Blocks):
 
 
 def _admit(function: Any, inputs: list[Any], session: str | None) -> list[Any]:
-    """Check the values of a call."""
+    """Check the values of a call.
+
+    Raises:
+        UserError: a file is not admitted, or a value does not fit its control.
+    """
     if not function.fn:
-        raise gr.Error(MISFIT, print_exception=False)
+        raise OptionError(MISFIT)
     if len(inputs) < len(function.inputs):
-        names = ", ".join(str(part.label) for part in function.inputs if getattr(part, "label", None))
-        counted = f"{len(function.inputs)} values are needed ({names}), {len(inputs)} came."
-        raise gr.Error(f"{counted} See the API's description.", print_exception=False)
-    try:
-        values = [GATE.admit(value, session) for value in inputs]
-        for part, value in zip(function.inputs, values, strict=False):
-            if getattr(part, "data_model", None) and not isinstance(value, dict | list | None):
-                raise PhotoError(REFUSED)
-    except PhotoError as error:
-        raise gr.Error(str(error), print_exception=False) from error
+        names = ", ".join(str(getattr(part, "label", "")) for part in function.inputs[len(inputs) :][:4])
+        raise OptionError(
+            f"This call needs {len(function.inputs)} values, not {len(inputs)}: {names} missing; "
+            "see the API's description."
+        )
+    values = [GATE.admit(value, session) for value in inputs]
+    for part, value in zip(function.inputs, values, strict=False):
+        if getattr(part, "data_model", None) and not isinstance(value, dict | list | None):
+            raise PhotoError(REFUSED)
+        check_value(part, value)
     return values
 
 
@@ -140,7 +151,10 @@ class Wall:
                 raise
             # Unknown functions, components and fields end here: Gradio looks them up without asking.
             log.info("could not answer a request: %s", type(error).__name__, exc_info=log.isEnabledFor(10))
-            await _answer(send, 400, MISFIT)
+            sentence = MISFIT
+            if isinstance(error, TypeError) and "/call/v2/" in path:  # names the argument that is wrong
+                sentence = f"{str(error).partition('. Please')[0]}; see the API's description."
+            await _answer(send, 400, sentence)
 
 
 async def _answer(send: Send, status: int, sentence: str) -> None:
