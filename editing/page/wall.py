@@ -18,6 +18,7 @@ from typing import Any
 import gradio as gr
 from gradio import routes
 from gradio.route_utils import upload_fn
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -71,7 +72,7 @@ class GatedBlocks(gr.Blocks):
     ) -> dict[str, Any]:
         """Pass on a call whose files are admitted; the parameters are Gradio's."""
         # The queue names a session after the event where the caller has none.
-        session = None if session_hash == event_id else session_hash
+        session = None if session_hash == event_id else session_hash or None
         function = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
         try:
             if options.get("iterator") is None:  # else it goes on with inputs that have passed
@@ -147,8 +148,11 @@ class Wall:
         try:
             await self.app(scope, receive, sending)
         except Exception as error:
-            if begun:
+            if begun and not isinstance(error.__cause__, HTTPException):
                 raise
+            if begun:  # a stream of a session that there is none of, which it has told already
+                await send({"type": "http.response.body", "body": b""})
+                return
             # Unknown functions, components and fields end here: Gradio looks them up without asking.
             log.info("could not answer a request: %s", type(error).__name__, exc_info=log.isEnabledFor(10))
             sentence = MISFIT
