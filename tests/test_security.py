@@ -6,6 +6,7 @@ text that no answer may contain, and a web server that nobody may ask for anythi
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import secrets
@@ -24,6 +25,7 @@ import httpx
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from PIL import Image
 
 from editing.page.gate import REFUSED
 from samm.photo import open_photo
@@ -326,6 +328,37 @@ def test_layers_background_and_composite_of_the_brush_are_refused_alike(site):
     for form in forms:
         said = refusals(site.run(number, [*site.values(number)[:-1], form]).text)
         assert REFUSED in said, form
+
+
+def painted(site: Site, data: bytes) -> str:
+    """Give what the page says to a picture in the place of a stroke, sent in both ways."""
+    number = site.number("on_paint")
+    values = site.values(number)[:-1]
+    layer = {"path": site.upload(data, "layer.png"), "orig_name": "layer.eps", **META}
+    said = site.run(number, [*values, {"background": None, "layers": [layer], "composite": None}]).text
+    stroke = {"type": "layer", "index": "0", "id": "stroke", "session_hash": "m", "fn_name": "accept_blobs"}
+    stroke["component_id"] = str(site.inputs(number)[-1]["id"])
+    HTTP.post(site.url("/component_server"), data=stroke, files={"file": ("a", data)})
+    again = site.run(number, [*values, {"background": None, "layers": [], "composite": None, "id": "stroke"}])
+    return refusals(said + again.text)
+
+
+def test_the_brush_reads_no_format_and_no_size_that_browsers_do_not_paint(site):
+    huge, fitting = io.BytesIO(), io.BytesIO()
+    Image.new("1", (9000, 9000)).save(huge, "PNG")
+    Image.new("RGBA", (512, 512)).save(fitting, "PNG")
+    postscript = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"
+    for data in (postscript, huge.getvalue(), b"text", b""):
+        assert painted(site, data).count("does not fit the picture") == 2
+    assert "error" not in painted(site, fitting.getvalue())
+
+
+def test_the_brush_keeps_no_millions_of_layers(site):
+    part = next(part["id"] for part in site.config["components"] if part["type"] == "imageeditor")
+    stroke = {"type": "layer", "index": "900000000", "id": "much", "session_hash": "m"}
+    stroke |= {"fn_name": "accept_blobs", "component_id": str(part)}
+    answer = HTTP.post(site.url("/component_server"), data=stroke, files={"file": ("a", b"x")})
+    assert answer.status_code == 400
 
 
 def test_no_other_value_of_any_handler_opens_a_file(site):

@@ -23,6 +23,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from editing.page.gate import GATE, REFUSED, is_plain_file, new_upload_folder
+from editing.page.painted import check_painted, limit_strokes
 from editing.page.values import check_pick, check_value
 from samm.errors import OptionError, PhotoError, UserError
 
@@ -41,6 +42,7 @@ _FILE = re.compile(r"/gradio_api/file[=/](.*)", re.DOTALL)
 def open_doors() -> dict[str, Any]:
     """Put the doors in, and give what `launch` needs for it."""
     routes.upload_fn = upload  # looked up at each request
+    limit_strokes()
     return {"app_kwargs": {"middleware": [Middleware(Wall)]}, "enable_monitoring": False, "num_workers": 0}
 
 
@@ -116,6 +118,8 @@ def _admit(function: Any, inputs: list[Any], session: str | None) -> list[Any]:
         if getattr(part, "data_model", None) and not isinstance(value, dict | list | None):
             raise PhotoError(REFUSED)
         check_value(part, value)
+        if isinstance(part, gr.ImageEditor):
+            check_painted(part, value)
     return values
 
 
