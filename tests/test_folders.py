@@ -108,6 +108,21 @@ def test_uploads_and_visits_go_at_a_short_age_and_others_stay(tmp_path, monkeypa
     assert young_upload.exists()
 
 
+def test_what_gradio_itself_stored_in_our_folder_goes_at_an_age_and_examples_stay(tmp_path, monkeypatch):
+    mine, shared = tmp_path / "page_1", tmp_path / "shared"
+    folders.claim(mine, 3600)
+    for root in (mine, shared):
+        for letter, name in (("a", "image.png"), ("b", "hopper.jpg")):
+            (root / (64 * letter)).mkdir(parents=True)
+            (root / (64 * letter) / name).write_bytes(b"a face")
+    time.sleep(0.2)
+    for root in (mine, shared):
+        monkeypatch.setenv("GRADIO_TEMP_DIR", str(root))
+        files.sweep(0.1)
+    assert [path.name[0] for path in mine.iterdir()] == ["b"]
+    assert len(list(shared.iterdir())) == 2  # another program's, perhaps
+
+
 def test_the_background_sweeps_until_it_is_told_to_stop():
     swept = []
     stop = folders.keep_clean(lambda: swept.append(1), every_s=0.01)

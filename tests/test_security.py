@@ -658,6 +658,12 @@ def test_a_program_without_a_session_uses_its_upload_twice(site):
         assert "event: complete" in site.call("edit", [{"path": path, **META}, "age +1"])
 
 
+def test_an_upload_may_be_named_by_the_address_that_it_is_served_at(site):
+    path = site.upload(HOPPER.read_bytes(), "a b.jpg")
+    address = f"https://elsewhere.invalid{API}/file={path.replace(' ', '%20')}"
+    assert "event: complete" in site.call("edit", [{"path": address, **META}, "age +1"])
+
+
 def test_a_program_is_told_that_an_address_is_not_fetched(site):
     client = Client(site.address, verbose=False)
     with pytest.raises(AppError, match="no file that you uploaded here"):

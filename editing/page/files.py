@@ -18,7 +18,8 @@ from PIL import Image
 from safetensors.torch import save as to_safetensors
 
 from editing.edit import Edit
-from editing.page.gate import EXAMPLES, GATE
+from editing.page import folders
+from editing.page.gate import EXAMPLES, GATE, has_example
 from editing.page.pictures import whole_photo
 from editing.page.session import Session, unpack
 from editing.recipe import Recipe, provenance, slug, to_json
@@ -48,9 +49,13 @@ def new_folder() -> Path:
 
 
 def sweep(age_s: float = LIVES_S) -> None:
-    """Delete what visits and calls have left behind for too long."""
+    """Delete what visits and calls have left behind for too long, and what nobody remembers."""
     GATE.sweep(age_s)
-    for folder in _visits().glob("*"):
+    root = _visits().parent
+    left = [*root.glob("visits/*"), *root.glob("uploads/*")]
+    if folders.is_ours(root):  # a folder of Gradio's that is shared with others may hold what is theirs
+        left += [folder for folder in root.glob("[0-9a-f]" * 64) if not has_example(folder)]
+    for folder in left:
         with contextlib.suppress(OSError):  # another thread may have been quicker
             if time.time() - folder.stat().st_mtime > age_s:
                 shutil.rmtree(folder)

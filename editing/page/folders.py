@@ -24,7 +24,7 @@ try:
 except ImportError:  # Windows: there nobody can delete a file that somebody has open
     fcntl = None
 
-__all__ = ["claim", "delete_at_exit", "keep_clean", "sweep_dead"]
+__all__ = ["claim", "delete_at_exit", "is_ours", "keep_clean", "sweep_dead"]
 
 _PREFIX = "page_"
 _HELD: dict[Path, int] = {}  # descriptors of the locks of this process, by folder
@@ -47,6 +47,11 @@ def claim(folder: Path, age_s: float) -> None:
         raise RuntimeError(f"{lock} is held by another process")
     folder.mkdir(mode=0o700)
     _HELD[folder] = descriptor
+
+
+def is_ours(folder: Path) -> bool:
+    """Tell whether this process has claimed a folder."""
+    return folder in _HELD
 
 
 def sweep_dead(parent: Path, age_s: float) -> None:

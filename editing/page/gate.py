@@ -13,6 +13,7 @@ our own records, letter by letter, and what is opened and deleted is the path of
   cookie would not tell two tabs of a browser apart. Knowing the random folder is what proves the upload to be
   one's own, and the first session that uses one keeps it: to any other the name is worth nothing from then,
   even when it leaks. Calls without a session (`curl`) prove their right by the name alone and keep nothing.
+- *Addresses* are never asked. The one under which this page serves an upload is read as the upload's name.
 - *Examples* are admitted by their plain name, or as the copies in Gradio's folder that the page shows.
 
 Everything else, be it a file, a folder, an address or nothing at all, gets the same sentence before the disk
@@ -33,17 +34,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from gradio.processing_utils import hash_file
 from gradio.utils import get_upload_folder
 
 from samm.errors import PhotoError
 
-__all__ = ["EXAMPLES", "GATE", "REFUSED", "Gate", "is_plain_file", "new_upload_folder"]
+__all__ = ["EXAMPLES", "GATE", "REFUSED", "Gate", "has_example", "is_plain_file", "new_upload_folder"]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 REFUSED = "This is no file that you uploaded here, or it was deleted since; upload it and use that upload."
 _DEEPEST = 20  # levels of lists and mappings in one value; the page's own have five
+_SERVED = "/gradio_api/file="
 _FILE_META = {"_type": "gradio.FileData"}
 
 
@@ -117,6 +120,7 @@ class Gate:
         """
         name = value.get("path") if isinstance(value, dict) else None
         if isinstance(name, str):
+            name = _told(name)
             with self._lock:
                 path = Path(name) if name in self._uploads else _example(name)
             if path is not None and is_plain_file(path):
@@ -167,6 +171,16 @@ def _deeper(depth: int) -> int:
     if depth == 0:
         raise PhotoError(REFUSED)
     return depth - 1
+
+
+def has_example(folder: Path) -> bool:
+    """Tell whether a folder holds the copy of an example, which stays for everybody."""
+    return any((folder / path.name).is_file() for path in EXAMPLES.glob("*.jpg"))
+
+
+def _told(name: str) -> str:
+    """Give the path in the address under which this page serves a file; agents name their uploads by it."""
+    return unquote(name.split(_SERVED, 1)[1]) if _SERVED in name else name
 
 
 def _example(name: str) -> Path | None:
