@@ -15,6 +15,7 @@ import samm
 from editing.edit import edit
 from editing.page import gpu
 from editing.page.files import new_folder, put, save_picture
+from editing.page.gate import GATE
 from editing.page.sentences import PHRASES
 from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.file import from_json, to_json
@@ -25,7 +26,7 @@ from samm.crop.paste import paste_back
 from samm.crop.photo import open_photo
 from samm.crop.png import png_bytes
 from samm.crop.quad import crop_face
-from samm.errors import PhotoError, UserError, WeightsError
+from samm.errors import OptionError, PhotoError, UserError, WeightsError
 from samm.inversion import Inversion
 from samm.method.masking import STRENGTH_RANGE
 from samm.pixels import mask_to_u8
@@ -62,6 +63,8 @@ def invert_photo(photo: dict | None, face: float = 0) -> tuple[str, str, list[tu
         The aligned crop, its inversion, the masks (four levels and the gathered one; white is kept from the
         photo), and a report with likeness, shares kept and seconds.
     """
+    if not isinstance(face, int | float) or isinstance(face, bool) or face % 1:
+        raise OptionError(f"face must be a whole number from 0 on, not {str(face)[:40]!r}.")
     _, _, inversion = _invert(photo, face)
     folder = new_folder()
     levels = {f"{r}x{r}": mask for r, mask in inversion.masks.items()} | {"gathered": inversion.keep_photo}
@@ -85,6 +88,8 @@ def edit_photo(photo: dict | None, recipe: str) -> tuple[str, str, str]:
     Returns:
         The edited portrait, the whole photo with it, and the recipe as JSON.
     """
+    if not isinstance(recipe, str):
+        raise OptionError('recipe must be a line such as "age +2, blonde hair 0.8", or JSON as text.')
     wanted = from_json(recipe) if recipe.lstrip().startswith("{") else parse(recipe)
     photo_u8, quad, inversion = _invert(photo, 0)
     if wanted.only_blends:
@@ -147,7 +152,7 @@ def _invert(photo: dict | None, number: float) -> tuple[Any, Any, Inversion]:
         raise PhotoError("Call /invert first or pass the photo.")
     if gpu.MODEL is None:
         raise WeightsError(gpu.MISSING)
-    photo_u8 = open_photo(photo["path"])
+    photo_u8 = open_photo(GATE.recorded(photo))
     faces = find_faces(photo_u8, gpu.DETECTOR)
     if not faces:
         raise PhotoError(NO_FACE)

@@ -13,6 +13,7 @@ from editing.page.sentences import PHRASES
 from editing.page.session import Paint, Session
 from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.recipe import MAX_TEXTS, ComponentEdit, Recipe, TextEdit
+from samm.errors import OptionError
 from samm.networks.generators import LEVELS, ROWS
 
 __all__ = [
@@ -146,8 +147,13 @@ def read_paint(editor: Mapping[str, Any] | None) -> Paint | None:
 
     Args:
         editor: of the image editor, with `layers` of uint8 (E, E, 4).
+
+    Raises:
+        OptionError: the layers are no squares of one size.
     """
     layers = (editor or {}).get("layers") or []
+    if any(layer.shape != (len(layers[0]), len(layers[0]), 4) for layer in layers):
+        raise OptionError("What was painted does not fit the picture; reset the masks and paint again.")
     if not layers or not any(layer[..., 3].any() for layer in layers):
         return None
     keep = np.zeros(layers[0].shape[:2], bool)

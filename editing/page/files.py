@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import filecmp
 import io
 import os
+import secrets
 import shutil
 import tempfile
 import time
@@ -18,6 +18,8 @@ from PIL import Image
 from safetensors.torch import save as to_safetensors
 
 from editing.edit import Edit
+from editing.page import folders
+from editing.page.gate import EXAMPLES, GATE, has_example
 from editing.page.pictures import whole_photo
 from editing.page.session import Session, unpack
 from editing.recipe.file import provenance, to_json
@@ -31,29 +33,39 @@ __all__ = [
     "LIVES_S",
     "copy_upload",
     "delete",
-    "delete_upload",
     "new_folder",
     "parcel",
     "put",
     "save_picture",
+    "sweep",
 ]
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 LIVES_S = 3000  # with a sweep every ten minutes, gone within the hour that the page promises
 
 
 def new_folder() -> Path:
-    """Make a visit's own folder, under a name nobody can guess; Gradio serves files from there uncopied.
+    """Make a visit's own folder, under a name nobody can guess; Gradio serves files from there uncopied."""
+    sweep()
+    folder = _visits() / secrets.token_hex(16)
+    folder.mkdir(parents=True, mode=0o700)
+    return folder
 
-    What a killed server or a forgotten call has left behind for too long goes on this occasion.
-    """
-    parent = Path(get_upload_folder()).resolve() / "visits"
-    parent.mkdir(parents=True, exist_ok=True)
-    for folder in parent.iterdir():
-        with contextlib.suppress(OSError):  # another process may have been quicker
-            if time.time() - folder.stat().st_mtime > LIVES_S:
+
+def sweep(age_s: float = LIVES_S) -> None:
+    """Delete what visits and calls have left behind for too long, and what nobody remembers."""
+    GATE.sweep(age_s)
+    root = _visits().parent
+    left = [*root.glob("visits/*"), *root.glob("uploads/*")]
+    if folders.is_ours(root):  # a folder of Gradio's that is shared with others may hold what is theirs
+        left += [folder for folder in root.glob("[0-9a-f]" * 64) if not has_example(folder)]
+    for folder in left:
+        with contextlib.suppress(OSError):  # another thread may have been quicker
+            if time.time() - folder.stat().st_mtime > age_s:
                 shutil.rmtree(folder)
-    return Path(tempfile.mkdtemp(dir=parent))
+
+
+def _visits() -> Path:
+    return Path(get_upload_folder()).resolve() / "visits"
 
 
 def copy_upload(upload: Path, folder: Path) -> Path:
@@ -68,13 +80,6 @@ def delete(folder: Path | None) -> None:
     """Delete all files of a visit."""
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def delete_upload(upload: Path) -> None:
-    """Delete an upload from Gradio's own folder; examples are there too, and stay for everybody."""
-    example = EXAMPLES / upload.name
-    if not (example.is_file() and upload.is_file() and filecmp.cmp(example, upload, shallow=False)):
-        upload.unlink(missing_ok=True)
 
 
 def put(picture_u8: np.ndarray, folder: Path, extension: str = "png") -> str:

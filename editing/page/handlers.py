@@ -21,6 +21,7 @@ import numpy as np
 from editing.edit import Edit
 from editing.page import controls, files, gpu
 from editing.page import sentences as texts
+from editing.page.gate import GATE
 from editing.page.pictures import (
     COMPARE,
     face_strip,
@@ -32,6 +33,7 @@ from editing.page.pictures import (
     view_of,
 )
 from editing.page.session import Session, forget, pack, pack_edit, unpack
+from editing.page.values import picked
 from editing.recipe.file import load_recipe
 from editing.recipe.line import describe, signed
 from editing.recipe.recipe import Recipe, TextEdit
@@ -62,7 +64,6 @@ class Visit:
     stop: threading.Event = field(default_factory=threading.Event)
     photo: Path | None = None
     folders: list[Path] = field(default_factory=list)
-    uploads: set[Path] = field(default_factory=set)
 
 
 VISITS: dict[str, Visit] = {}  # by Gradio's session hash
@@ -135,12 +136,12 @@ def on_photo(_: Session, upload: dict | None, request: gr.Request) -> Iterator[U
         return
     if gpu.MODEL is None:
         raise WeightsError(gpu.MISSING)
-    photo_u8 = open_photo(upload["path"])
+    admitted = GATE.file(upload, request.session_hash)
+    photo_u8 = open_photo(admitted)
     folder = files.new_folder()
     visit.folders.append(folder)
-    photo = files.copy_upload(Path(upload["path"]), folder)
+    photo = files.copy_upload(admitted, folder)
     visit.photo = photo
-    visit.uploads.add(Path(upload["path"]))
     found = tuple(find_faces(photo_u8, gpu.DETECTOR))
     height, width = photo_u8.shape[:2]
     # Where no face is found the visitor starts from the largest square in the middle.
@@ -167,7 +168,7 @@ def on_photo(_: Session, upload: dict | None, request: gr.Request) -> Iterator[U
 @guarded
 def on_face(session: Session, event: gr.SelectData) -> Iterator[Updates]:
     """Take the face that was picked."""
-    quad = session.faces[event.index].quad
+    quad = picked(session.faces, event.index).quad
     yield {
         "session": Session(session.folder, session.photo, session.faces, quad),
         **_crop_controls(open_photo(session.photo), quad, session.folder),
@@ -343,13 +344,13 @@ def on_stop(request: gr.Request) -> None:
 
 def on_leave(request: gr.Request) -> None:
     """Forget a visitor whose tab was closed: all files of the visit go now."""
+    if request.session_hash:
+        GATE.leave(request.session_hash)
     visit = VISITS.pop(request.session_hash or "", None)
     if visit is None:
         return
     visit.stop.set()
     forget()
-    for upload in visit.uploads:
-        files.delete_upload(upload)
     for folder in visit.folders:
         files.delete(folder)
 
@@ -387,7 +388,7 @@ def on_words(
     focus: float | None,
 ) -> Iterator[Updates]:
     """Add a phrase."""
-    if not target.strip():
+    if not (target or "").strip():
         raise OptionError("Type what you want to see, for example 'blonde hair'.")
     word = TextEdit(target, neutral or TextEdit.neutral, strength, focus)
     words = (*(old for old in session.words if old.target != word.target), word)
@@ -433,7 +434,7 @@ def on_recipe_file(
 ) -> Iterator[Updates]:
     """Take a recipe from JSON or from one of our PNGs."""
     if upload:
-        recipe = load_recipe(upload["path"])
+        recipe = load_recipe(GATE.file(upload, request.session_hash))
         if any(text.method == "optimize" for text in recipe.texts):
             raise OptionError(
                 "This recipe searches words for one face, which takes minutes; use python -m samm edit."
@@ -649,7 +650,7 @@ def on_strip_picked(
     session: Session, view: str, tinted: bool, request: gr.Request, event: gr.SelectData
 ) -> Iterator[Updates]:
     """Take the values of a picture of the strip."""
-    yield from _restore(session, session.strip[event.index], view, tinted, request)
+    yield from _restore(session, picked(session.strip, event.index), view, tinted, request)
 
 
 def downloader(kind: str) -> Callable[..., Iterator[Updates]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from pathlib import Path
@@ -15,13 +16,16 @@ from typing import Any
 
 import gradio as gr
 
-from editing.page import api, controls, files, gpu, handlers
+from editing.page import api, controls, files, folders, gpu, handlers, wall
 from editing.page import sentences as texts
 from editing.page.pictures import COMPARE, VIEWS
+from editing.page.privacy import how_served, privacy
 from editing.page.session import Session
+from editing.page.values import picked
 from editing.recipe.attributes import ATTRIBUTES, Attribute
 from editing.recipe.recipe import COMPONENTS, FOCUS_RANGE, TextEdit
 
+FOLDER = Path(os.environ.get("GRADIO_TEMP_DIR", ""))  # chosen by `app.py` before Gradio was imported
 PAGE = Path(__file__).parent
 EXAMPLES = {
     "astronaut": "flag, helmet",
@@ -500,16 +504,23 @@ def wire(wiring: Wiring) -> None:
 
 def pick_example(event: gr.SelectData) -> str:
     """Put the example that was picked into the place of the upload."""
-    return str(files.EXAMPLES / f"{list(EXAMPLES)[event.index]}.jpg")
+    return str(files.EXAMPLES / f"{picked(list(EXAMPLES), event.index)}.jpg")
 
 
 def build() -> gr.Blocks:
     """Lay out the page and wire it."""
-    with gr.Blocks(title=texts.TITLE, fill_width=True, delete_cache=(600, files.LIVES_S)) as demo:
+
+    def tell_privacy(request: gr.Request) -> str:
+        """Say what becomes of a photo, now that it is known how the page was started and is reached."""
+        how = how_served(os.environ, demo.server_name, demo.share, demo.root_path, request.headers)
+        return texts.introduction(privacy(how))
+
+    folders.claim(FOLDER, files.LIVES_S)
+    with wall.GatedBlocks(title=texts.TITLE, fill_width=True, delete_cache=(600, files.LIVES_S)) as demo:
         state = gr.State(
             Session(), time_to_live=files.LIVES_S, delete_callback=lambda left: files.delete(left.folder)
         )
-        gr.Markdown(texts.INTRODUCTION)
+        headline = gr.Markdown(texts.introduction(privacy(how_served(os.environ))))
         if gpu.MISSING:
             gr.Markdown(f"**Model files are missing.** {gpu.MISSING}", elem_id="missing")
         with gr.Row(elem_id="page"):
@@ -525,6 +536,7 @@ def build() -> gr.Blocks:
                     more_column()
         wire(Wiring(demo, state))
         api.publish()
+        demo.load(tell_privacy, None, headline, api_visibility="private", queue=False, show_progress="hidden")
         demo.unload(handlers.on_leave)
     return demo.queue(max_size=30)
 
@@ -533,6 +545,8 @@ def launch(demo: gr.Blocks) -> None:
     """Serve the page until somebody stops it."""
     logging.basicConfig(level=logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    folders.delete_at_exit(FOLDER)
+    folders.keep_clean(files.sweep, every_s=600)
     demo.launch(
         theme=THEME,
         head=HEAD,
@@ -544,4 +558,5 @@ def launch(demo: gr.Blocks) -> None:
         show_error=True,
         footer_links=["api", "settings"],
         mcp_server=importlib.util.find_spec("mcp") is not None,
+        **wall.open_doors(),
     )

@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import html
-import os
 
-__all__ = ["ABOUT", "EMPTY", "EXPIRED", "INTRODUCTION", "PHRASES", "PRIVACY", "TITLE", "say"]
+__all__ = ["ABOUT", "EMPTY", "EXPIRED", "PHRASES", "TITLE", "introduction", "say"]
 
-LOCAL = "SPACE_ID" not in os.environ
 TITLE = "SAMM face editor"
 EMPTY = "Upload a portrait or pick an example."
 EXPIRED = "Your photo was deleted from this page, which keeps photos for less than an hour; upload it again."
-PRIVACY = (
-    "Your photo never leaves this computer."
-    if LOCAL
-    else "Your photo is processed in memory on this server, not used for training, and deleted within an "
-    "hour. Only upload people who agreed."
-)
-INTRODUCTION = f"""# {TITLE}
-Upload a portrait, see what a face generator can and cannot redraw, and change the rest: age, smile, pose, or
-anything you can say in a few words.
-
-{PRIVACY}"""
 ABOUT = """
 **How it works.** An encoder finds a code for your face and a generator draws it. SAMM (Yang, Xu and Chen,
 ICCV 2023) warps the generator's features onto your photo and predicts, at four resolutions, which pixels it
@@ -55,6 +42,15 @@ PHRASES = (
     "sunglasses",
     "an old man",
 )
+
+
+def introduction(privacy: str) -> str:
+    """Make the headline, with what becomes of a photo."""
+    return f"""# {TITLE}
+Upload a portrait, see what a face generator can and cannot redraw, and change the rest: age, smile, pose, or
+anything you can say in a few words.
+
+{privacy}"""
 
 
 def say(sentence: str) -> str:

@@ -25,6 +25,7 @@ import samm
 from editing.edit import edit
 from editing.moves.moves import Moves
 from editing.page import controls, files
+from editing.page.gate import GATE, new_upload_folder
 from editing.page.pictures import present, thumbnail
 from editing.page.sentences import PHRASES
 from editing.page.session import (
@@ -436,15 +437,6 @@ def test_a_visit_has_its_own_folder_and_leaves_nothing(tmp_path, monkeypatch):
     assert yours.exists()
 
 
-def test_an_upload_is_deleted_but_an_example_stays_for_others(tmp_path):
-    example, same_name, own = (tmp_path / name for name in ("hopper.jpg", "cap.jpg", "me.jpg"))
-    for target in (example, same_name, own):
-        shutil.copyfile(HOPPER, target)
-    for upload in (example, same_name, own, tmp_path / "gone.jpg"):
-        files.delete_upload(upload)
-    assert [path.name for path in tmp_path.iterdir()] == ["hopper.jpg"]
-
-
 # What programs are told -----------------------------------------------------------------------------------
 
 
@@ -512,6 +504,14 @@ def far_gpu(gpu, worker, tiny, tools, detector, monkeypatch):
     return sent
 
 
+def uploaded(photo: Path) -> Path:
+    """Bring a photo as the page's upload does, in a folder of its own."""
+    folder = new_upload_folder()
+    upload = Path(shutil.copyfile(photo, folder / photo.name))
+    GATE.record(folder, [str(upload)])
+    return upload
+
+
 def last_session(updates) -> Session:
     """Run a handler to its end and give the session it has reached; it must not have reported an error."""
     session = None
@@ -528,8 +528,7 @@ def test_a_whole_visit_works_where_the_gpu_is_in_another_process(far_gpu, tmp_pa
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     monkeypatch.setitem(handlers.LIKENESS, TUNED, (2, 1))
     me = SimpleNamespace(session_hash="far")
-    upload = tmp_path / "me.jpg"
-    shutil.copyfile(HOPPER, upload)
+    upload = uploaded(HOPPER)
     session = last_session(handlers.on_photo(Session(), {"path": str(upload)}, me))
     session = last_session(handlers.on_invert(session, TUNED, "Edited", False, me))
     assert far_gpu == ["invert_on_gpu", "refine_on_gpu", "tune_on_gpu"]
@@ -557,8 +556,7 @@ def near(gpu, tiny, tools, detector, monkeypatch, tmp_path):
         monkeypatch.setattr(gpu, name, value)
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     me = SimpleNamespace(session_hash="near")
-    upload = tmp_path / "me.jpg"
-    shutil.copyfile(HOPPER, upload)
+    upload = uploaded(HOPPER)
     yield me, last_session(handlers.on_photo(Session(), {"path": str(upload)}, me))
     handlers.on_leave(me)
 
