@@ -21,6 +21,7 @@ FLOORS = [
     "samm.models",
     "samm.likeness",
     "samm.metrics",
+    "samm.picture",
     "samm.inversion",
     "samm",
     "editing.recipe",

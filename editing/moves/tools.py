@@ -41,7 +41,7 @@ from samm.crop.domains import FACES
 from samm.errors import OptionError, WeightsError
 from samm.inversion import Inversion, Progress, drawing_model
 from samm.method.alignment import Alignment, replay
-from samm.models import PRESETS, Model, load_descriptor
+from samm.models import DEFAULT, PRESETS, Model, load_descriptor
 from samm.networks.identity import FaceDescriptor
 
 __all__ = ["Tools"]
@@ -52,7 +52,6 @@ _Value = TypeVar("_Value")
 OPTIMIZE_STEPS = 40  # on two CPU cores a step takes about two seconds
 OPTIMIZE_IDENTITY = 1.0  # λ_id
 SAMPLES = 20_000
-DEFAULT = "mobile"  # the preset whose files are embedded
 MOVES_KEPT = 256  # phrases with their global directions, 20 KB each
 OPTIMA_KEPT = 8  # results of latent optimization
 

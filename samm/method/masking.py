@@ -12,7 +12,15 @@ from torch import Tensor
 
 from samm.errors import OptionError
 
-__all__ = ["area_excess", "binary_loss", "dose_mask", "paint_mask", "update_mask"]
+__all__ = [
+    "MAX_STRENGTH",
+    "area_excess",
+    "binary_loss",
+    "check_strength",
+    "dose_mask",
+    "paint_mask",
+    "update_mask",
+]
 
 MAX_STRENGTH = 2.0
 
@@ -42,11 +50,20 @@ def dose_mask(keep_photo: Tensor, strength: float) -> Tensor:
     Raises:
         OptionError: `strength` outside 0…2.
     """
-    if not 0 <= strength <= MAX_STRENGTH:
-        raise OptionError(f"Mask strength is {strength:g}; choose a value from 0 to {MAX_STRENGTH:g}.")
+    check_strength(strength)
     if strength == 1:
         return keep_photo  # exactly as predicted, without a rounding of the power
     return 1 - (1 - keep_photo) ** strength
+
+
+def check_strength(strength: float) -> None:
+    """Refuse a mask strength outside 0…2.
+
+    Raises:
+        OptionError: with the value and the range.
+    """
+    if not 0 <= strength <= MAX_STRENGTH:
+        raise OptionError(f"The mask strength is {strength:g}; choose a number from 0 to {MAX_STRENGTH:g}.")
 
 
 def paint_mask(keep_photo: Tensor, keep: Tensor | None = None, draw: Tensor | None = None) -> Tensor:
