@@ -1,6 +1,6 @@
 """Editing an inverted photo: attributes, words and components in recipes, and how recipes are drawn."""
 
-from editing.edit import Edit, edit, edit_all, reblend
+from editing.edit import Edit, edit, edit_all
 from editing.moves.moves import Moves
 from editing.recipe.attributes import ATTRIBUTES, CAR_ATTRIBUTES
 from editing.recipe.file import load_recipe, provenance, to_json
@@ -23,7 +23,6 @@ __all__ = [
     "load_recipe",
     "parse",
     "provenance",
-    "reblend",
     "strip",
     "to_json",
 ]

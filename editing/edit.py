@@ -11,9 +11,10 @@ Shapes: N recipes, L style rows, S edge of the picture.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,46 +23,51 @@ from editing.moves import components as ganspace
 from editing.moves import directions
 from editing.moves.move import moved_styles
 from editing.moves.moves import Moves
+from editing.recipe.file import provenance
+from editing.recipe.line import parse
 from editing.recipe.recipe import Recipe
-from samm.inversion import Inversion, drawing_model, redose
+from samm.crop.crop import Crop
+from samm.inversion import Inversion, drawing_model
 from samm.method.alignment import Alignment, aligner, replay
-from samm.method.blending import blend, final_mask
 from samm.method.gathering import gather
-from samm.models import Model
+from samm.models import Model, shared
 from samm.networks.ops import area_resize
-from samm.pixels import to_pm1, to_u8
+from samm.picture import Picture
+from samm.pixels import to_u8
 
-__all__ = ["Edit", "edit", "edit_all", "move_code", "reblend"]
+__all__ = ["Edit", "edit", "edit_all", "move_code", "undrawn"]
 
 _AT_ONCE = 7  # drawings in one call of the generator: a strip, and 3 GB at 1024 pixels
 
 
-@dataclass(frozen=True)
-class Edit:
-    """An edited picture; plain CPU data that can be pickled.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Edit(Picture):
+    """A picture that a recipe has changed; plain CPU data that can be pickled.
+
+    Its w_plus is the code moved by attributes and components, before words; its strength is the recipe's, so
+    `dataclasses.replace` with another recipe that differs in nothing else blends it anew.
 
     Attributes:
         recipe: what was changed.
-        w_plus: (1, L, 512), the code moved by attributes and components, before words.
-        aligned: the generator's picture, uint8 (S, S, 3), before blending.
-        gathered: the mask of this edit before strength and paint, (1, 1, S, S) in 0…1; 1 keeps the photo.
-        keep_photo: the mask it was blended with.
-        blended: the result, uint8 (S, S, 3).
     """
 
     recipe: Recipe
-    w_plus: Tensor
-    aligned: np.ndarray
-    gathered: Tensor
-    keep_photo: Tensor
-    blended: np.ndarray
+    strength: float = field(init=False)
+
+    def __post_init__(self):
+        """Take the mask's strength from the recipe, where it was checked."""
+        object.__setattr__(self, "strength", self.recipe.mask_strength)
+
+    def save(self, path: str | Path, whole: bool = False, text: dict[str, str] | None = None) -> None:
+        """Write the picture as `Picture.save` does, with its recipe and provenance if `text` is None."""
+        super().save(path, whole, provenance(self.recipe) if text is None else text)
 
 
 def edit(
     inversion: Inversion,
-    recipe: Recipe,
-    model: Model,
-    tools: Moves,
+    recipe: Recipe | str,
+    model: Model | None = None,
+    tools: Moves | None = None,
     keep: Tensor | None = None,
     draw: Tensor | None = None,
 ) -> Edit:
@@ -69,47 +75,44 @@ def edit(
 
     Args:
         inversion: from `samm.invert` with the same model.
-        recipe: the changes.
-        model: from `samm.load`.
-        tools: directions, components and text model for the model's generator.
+        recipe: the changes, or a line that says them, such as "age +2, grey hair 0.5".
+        model: from `samm.load`; the inversion's preset, loaded once, if None.
+        tools: directions, components and text model for the model's generator; its own, made once, if None.
         keep: painted area that stays as in the photo, (1, 1, S, S) in 0…1.
         draw: painted area that the generator draws; wins over `keep`.
 
     Raises:
-        OptionError: the recipe names what does not exist for this model, or words nobody knows.
+        OptionError: the recipe cannot be read, or names what does not exist for this model or words nobody
+            knows.
         WeightsError: a file that the recipe needs is missing.
     """
+    if isinstance(recipe, str):
+        recipe = parse(recipe, inversion.domain.name)
     if recipe.only_blends:
-        plain = redose(inversion, recipe.mask_strength)  # nothing is drawn
-        edited = Edit(recipe, plain.w_plus, plain.aligned, plain.gathered, plain.keep_photo, plain.blended)
+        edited = undrawn(inversion, recipe)
     else:
         (edited,) = edit_all(inversion, [recipe], model, tools)
-    if keep is None and draw is None:
-        return edited
-    return reblend(edited, inversion, recipe.mask_strength, keep, draw)
+    return edited if keep is None and draw is None else replace(edited, keep=keep, draw=draw)
 
 
-def reblend(
-    edited: Edit,
-    inversion: Inversion,
-    strength: float,
-    keep: Tensor | None = None,
-    draw: Tensor | None = None,
-) -> Edit:
-    """Blend an edit anew at a mask strength, 0…2, and with painted areas, see `edit`; nothing is drawn."""
-    keep_photo = final_mask(edited.gathered, strength, keep, draw)
-    photo_pm1 = area_resize(inversion.photo_pm1, keep_photo.shape[-1])
-    return replace(
-        edited,
-        recipe=replace(edited.recipe, mask_strength=strength),
-        keep_photo=keep_photo,
-        blended=to_u8(blend(photo_pm1, to_pm1(edited.aligned), keep_photo)),
+def undrawn(inversion: Inversion, recipe: Recipe) -> Edit:
+    """Take an inversion as the edit of a recipe that only blends."""
+    return Edit(
+        crop=inversion.crop,
+        w_plus=inversion.w_plus,
+        aligned_pm1=inversion.aligned_pm1,
+        gathered=inversion.gathered,
+        recipe=recipe,
     )
 
 
 @torch.inference_mode()
 def edit_all(
-    inversion: Inversion, recipes: Sequence[Recipe], model: Model, tools: Moves, size: int | None = None
+    inversion: Inversion,
+    recipes: Sequence[Recipe],
+    model: Model | None = None,
+    tools: Moves | None = None,
+    size: int | None = None,
 ) -> list[Edit]:
     """Apply several recipes to one inversion, drawn together; for strips and grids.
 
@@ -120,10 +123,17 @@ def edit_all(
         tools: see `edit`.
         size: edge of the pictures; a small one is quicker. The model's resolution if None.
     """
+    model = model or shared(inversion.preset)
+    tools = tools or _tools_of(model)
     edits, model = [], drawing_model(model, inversion)
     for start in range(0, len(recipes), _AT_ONCE):
         edits += _draw(inversion, recipes[start : start + _AT_ONCE], model, tools, size or model.resolution)
     return edits
+
+
+@lru_cache(maxsize=2)
+def _tools_of(model: Model) -> Moves:
+    return Moves(model)
 
 
 def move_code(inversion: Inversion, recipe: Recipe, tools: Moves) -> Tensor:
@@ -143,8 +153,9 @@ def _draw(
     styles = [
         _styles(inversion, code, recipe, model, tools) for code, recipe in zip(codes, recipes, strict=True)
     ]
+    crop = _crop_at(inversion, size)
     # What the masks are taken from decides how they are drawn, so the recipes go in two groups.
-    edits: list[Edit | None] = [None] * len(recipes)
+    edits: dict[int, Edit] = {}
     for recompute in (False, True):
         group = [i for i, recipe in enumerate(recipes) if (recipe.masks == "recompute") == recompute]
         if not group:
@@ -153,10 +164,10 @@ def _draw(
         with model.autocast():
             pictures, masks = _render(inversion, batch, model, recompute, size)
         for row, i in enumerate(group):
-            picture = pictures[row : row + 1].float().clamp_(-1, 1).cpu()  # in place: drawn for us alone
+            picture = pictures[row : row + 1].float().clamp(-1, 1).cpu()
             gathered = _gather({r: m[row : row + 1].cpu() for r, m in masks.items()}, inversion, size)
-            edits[i] = _finish(inversion, recipes[i], codes[i], picture, gathered)
-    return edits
+            edits[i] = _finish(inversion, crop, recipes[i], codes[i], picture, gathered)
+    return [edits[i] for i in range(len(recipes))]
 
 
 def _styles(
@@ -174,7 +185,7 @@ def _render(
     if not recompute or model.samm is None:
         stored = Alignment(dict(inversion.flows), dict(inversion.masks))
         return model.generator.draw(styles, replay(stored), size), {}
-    view = area_resize(to_pm1(inversion.crop).to(model.device), model.encoder.input_size)
+    view = area_resize(inversion.photo_pm1.to(model.device), model.encoder.input_size)
     features = model.encoder.features(view, model.generator, inversion.w_plus.to(model.device))
     count = len(styles[0])
     shared = {r: feature.expand(count, -1, -1, -1) for r, feature in features.items()}
@@ -187,11 +198,17 @@ def _gather(masks: Mapping[int, Tensor], inversion: Inversion, size: int) -> Ten
     return gather(masks.values(), size) if masks else area_resize(inversion.gathered, size)
 
 
-def _finish(inversion: Inversion, recipe: Recipe, code: Tensor, picture: Tensor, gathered: Tensor) -> Edit:
-    """Fit the mask to the edit and blend."""
+def _finish(
+    inversion: Inversion, crop: Crop, recipe: Recipe, code: Tensor, picture: Tensor, gathered: Tensor
+) -> Edit:
+    """Fit the mask to the edit; the picture is blended when it is asked for."""
     if recipe.masks == "adaptive":
         gathered = adaptive_mask(gathered, *inversion.views_pm1, picture)
-    keep_photo = final_mask(gathered, recipe.mask_strength)
-    photo_pm1 = area_resize(inversion.photo_pm1, picture.shape[-1])
-    blended = to_u8(blend(photo_pm1, picture, keep_photo))
-    return Edit(recipe, code, to_u8(picture), gathered, keep_photo, blended)
+    return Edit(crop=crop, w_plus=code, aligned_pm1=picture, gathered=gathered, recipe=recipe)
+
+
+def _crop_at(inversion: Inversion, size: int) -> Crop:
+    """Give an inversion's crop for pictures of another size, averaged from what was inverted."""
+    if size == inversion.size:
+        return inversion.crop
+    return inversion.crop.with_pixels(to_u8(area_resize(inversion.photo_pm1, size)))

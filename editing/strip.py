@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from editing.edit import Edit
 from editing.recipe.attributes import find
 from editing.recipe.recipe import Recipe
-from samm.crop.domains import FACES, Domain
+from samm.crop.domains import FACES
 from samm.errors import OptionError
+from samm.picture import Picture
 
 __all__ = ["grid", "join", "strengths", "strip"]
 
@@ -47,8 +47,8 @@ def grid(recipe: Recipe, across: str, down: str, count: int = GRID) -> list[Reci
     return [row_recipe for row in strip(recipe, down, count) for row_recipe in strip(row, across, count)]
 
 
-def join(edits: Sequence[Edit], columns: int, domain: Domain = FACES) -> np.ndarray:
-    """Put blended pictures, without a domain's bars, in rows of `columns`: uint8 (rows·h, columns·S, 3)."""
-    pictures = [domain.trim(one.blended) for one in edits]
-    rows = [pictures[start : start + columns] for start in range(0, len(pictures), columns)]
+def join(pictures: Sequence[Picture], columns: int) -> np.ndarray:
+    """Put blended pictures, without their bars, in rows of `columns`: uint8 (rows·h, columns·S, 3)."""
+    shown = [picture.domain.trim(picture.blended) for picture in pictures]
+    rows = [shown[start : start + columns] for start in range(0, len(shown), columns)]
     return np.concatenate([np.concatenate(row, axis=1) for row in rows])

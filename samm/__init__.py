@@ -4,6 +4,7 @@ from samm.crop.crop import Crop, Photo
 from samm.errors import OptionError, PhotoError, UserError, WeightsError
 from samm.inversion import Inversion, Options, invert, refine, tune
 from samm.models import Model, load, load_descriptor, load_detector
+from samm.picture import Picture
 
 __version__ = "0.1.0"
 
@@ -17,6 +18,7 @@ __all__ = [
     "Options",
     "Photo",
     "PhotoError",
+    "Picture",
     "UserError",
     "WeightsError",
     "invert",

@@ -20,17 +20,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from samm.crop.domains import FACES, Domain
+from samm.crop.crop import Crop
 from samm.errors import OptionError
 from samm.likeness.refinement import refine_steps
 from samm.likeness.tuning import TuneConfig, tune_steps, tuned_generator
-from samm.method.alignment import Alignment, aligner
-from samm.method.blending import blend, final_mask
+from samm.method.alignment import Alignment, Levels, aligner
 from samm.method.gathering import gather
 from samm.metrics import psnr, ssim
-from samm.models import Model
+from samm.models import Model, shared
 from samm.networks.encoders import Code
 from samm.networks.ops import area_resize
+from samm.picture import Picture
 from samm.pixels import to_pm1, to_u8
 
 __all__ = [
@@ -40,7 +40,6 @@ __all__ = [
     "Progress",
     "drawing_model",
     "invert",
-    "redose",
     "refine",
     "tune",
 ]
@@ -51,11 +50,9 @@ Progress = Callable[[str, int, int], bool | None]
 MAX_STEPS = 500  # of a search
 
 _VIEW_SIZE = 256  # edge of the small pictures that comparisons work with
-_DERIVED = ("gathered", "photo_pm1", "views_pm1")
 _LIMITS = {
     "encoder_steps": (1, 10),
     "iterations": (1, 5),
-    "mask_strength": (0, 2),
     "refine_steps": (0, MAX_STEPS),
     "tune_steps": (0, MAX_STEPS),
 }
@@ -68,7 +65,6 @@ class Options:
     Attributes:
         encoder_steps: passes of the encoder, 1…10.
         iterations: N of Algorithm 1, 1…5.
-        mask_strength: 0 = generator only, 1 = as predicted, up to 2 = keep more of the photo.
         refine_steps: optimization steps on w_plus, 0…500; 0 is the fast inversion.
         tune_steps: steps of tuning the generator to the photo after that, 0…500.
 
@@ -78,7 +74,6 @@ class Options:
 
     encoder_steps: int = 2
     iterations: int = 2
-    mask_strength: float = 1.0
     refine_steps: int = 0
     tune_steps: int = 0
 
@@ -91,66 +86,46 @@ class Options:
                 raise OptionError(f"The option {label} is {value}; choose a value from {low} to {high}.")
 
 
-@dataclass(frozen=True)
-class Inversion:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Inversion(Picture):
     """All that is known of one cropped photo; plain CPU data that can be pickled.
+
+    As a `Picture` it is blended as predicted; `dataclasses.replace(inversion, strength=…)` blends it anew.
 
     Attributes:
         preset: the model that made it.
         options: the choices it was made with.
-        w_plus: (1, L, 512) float32.
         flows: by resolution, (1, 2, r, r) float32, normalized coordinates, order (x, y).
         masks: by resolution, (1, 1, r, r) float32 in 0…1, coarsest first; like `flows` empty without SAMM.
-        crop: the photo's crop, uint8 (H, H, 3).
         generated: the generator's picture of w_plus alone; None where it was dropped to save room.
-        aligned: the generator's picture with aligned features, before blending: x̂_in.
-        blended: the result x̂ of equation 4.
         seconds: by stage, over all passes that led here.
         refined: optimization steps that were taken.
         tuned: what tuning added to the generator's weights, by parameter name, float16; empty without.
         tuned_steps: tuning steps that were taken.
-        domain: what the model draws; of all pictures and masks here only its rows are shown and measured.
     """
 
+    gathered: Tensor = field(init=False, repr=False)  # follows from `masks`
     preset: str
     options: Options
-    w_plus: Tensor
     flows: Mapping[int, Tensor]
     masks: Mapping[int, Tensor]
-    crop: np.ndarray = field(repr=False)
-    generated: np.ndarray | None = field(repr=False)
-    aligned: np.ndarray = field(repr=False)
-    blended: np.ndarray = field(repr=False)
+    generated: np.ndarray | None = field(default=None, repr=False)
     seconds: Mapping[str, float] = field(default_factory=dict)
     refined: int = 0
     tuned: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
     tuned_steps: int = 0
-    domain: Domain = FACES
 
-    @cached_property
-    def gathered(self) -> Tensor:
-        """The gathered mask as predicted, (1, 1, H, H) float32 in 0…1."""
-        return _gather(self.masks, len(self.crop))
-
-    @cached_property
-    def photo_pm1(self) -> Tensor:
-        """The crop, (1, 3, H, H) float32 in -1…1, with which every edit is blended."""
-        return to_pm1(self.crop)
+    def __post_init__(self):
+        """Gather the levels' masks; without any, nothing is kept from the photo."""
+        super().__post_init__()
+        size = self.size
+        gathered = gather(self.masks.values(), size) if self.masks else torch.zeros(1, 1, size, size)
+        object.__setattr__(self, "gathered", gathered)
 
     @cached_property
     def views_pm1(self) -> tuple[Tensor, Tensor]:
         """Crop and aligned picture averaged to (1, 3, 256, 256) in -1…1, with which edits are compared."""
         return area_resize(self.photo_pm1, _VIEW_SIZE), area_resize(to_pm1(self.aligned), _VIEW_SIZE)
-
-    @property
-    def keep_photo(self) -> Tensor:
-        """The mask that `blended` was made with: the gathered one at the chosen strength."""
-        return final_mask(self.gathered, self.options.mask_strength)
-
-    @property
-    def kept(self) -> float:
-        """The share of the picture that `blended` keeps from the photo, 0…1."""
-        return float(self.keep_photo[:, :, self.domain.rows(len(self.crop))].mean())
 
     @property
     def notice(self) -> str | None:
@@ -167,12 +142,13 @@ class Inversion:
         """Figures as plain values: PSNR and SSIM of each picture against the crop, shares kept, seconds."""
         pictures = {"generated": self.generated, "aligned": self.aligned, "blended": self.blended}
         trim = self.domain.trim
-        crop = trim(self.crop)
+        crop = trim(self.photo_u8)
         pictures = {name: trim(picture) for name, picture in pictures.items() if picture is not None}
         kept = {str(r): float(mask[:, :, self.domain.rows(r)].mean()) for r, mask in self.masks.items()}
         return {
             "preset": self.preset,
             "options": asdict(self.options),
+            "mask_strength": self.strength,
             "refined": self.refined,
             "tuned": self.tuned_steps,
             "psnr": {name: psnr(crop, picture) for name, picture in pictures.items()},
@@ -182,39 +158,54 @@ class Inversion:
             **({"notice": self.notice} if self.notice else {}),
         }
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out the large values that follow from the others."""
-        return {name: value for name, value in self.__dict__.items() if name not in _DERIVED}
-
 
 @torch.inference_mode()
 def invert(
-    crop_u8: np.ndarray, model: Model, options: Options | None = None, progress: Progress | None = None
+    crop: Crop | np.ndarray,
+    model: Model | None = None,
+    options: Options | None = None,
+    progress: Progress | None = None,
 ) -> Inversion:
     """Invert a cropped photo.
 
     Args:
-        crop_u8: uint8 (H, H, 3) with H = model.resolution, cropped as the model's generator was trained on.
-        model: from `samm.load`.
+        crop: of a photo, in the model's domain; or a picture that is cropped already as the model's generator
+            was trained on, uint8 (S, S, 3) with S = model.resolution.
+        model: from `samm.load`; the embedded one, loaded once, if None.
         options: choices; the default is the fast inversion in the encoder's own number of steps.
         progress: told of each stage.
 
     Raises:
-        ValueError: the crop has another size.
+        OptionError: the crop shows another kind of thing than the model draws.
+        PhotoError: too much of the crop lies outside its photo.
+        ValueError: the picture has another size.
     """
+    model = model or shared()
     options = options or Options(encoder_steps=model.encoder.default_steps)
-    size = model.resolution
-    if crop_u8.shape != (size, size, 3):
-        raise ValueError(f"the crop must be ({size}, {size}, 3), got {crop_u8.shape}")
-    clock = _Clock(progress)
-    photo_pm1 = to_pm1(crop_u8).to(model.device)
+    crop, clock = _as_crop(crop, model), _Clock(progress)
+    photo_pm1 = to_pm1(crop.pixels(model.resolution)).to(model.device)
     with clock.stage("Encoding"), model.autocast():
         code = model.encoder.encode(_encoder_view(photo_pm1, model), model.generator, options.encoder_steps)
     fast = replace(options, refine_steps=0, tune_steps=0)
-    inversion = _align_and_blend(code, crop_u8, photo_pm1, model, fast, clock)
+    inversion = _align_and_blend(code, crop, model, fast, clock)
     if options.refine_steps:
         inversion = refine(inversion, model, options.refine_steps, progress)
     return tune(inversion, model, options.tune_steps, progress) if options.tune_steps else inversion
+
+
+def _as_crop(crop: Crop | np.ndarray, model: Model) -> Crop:
+    """Take a picture that is cropped already as a crop, and see that it is one that the model can draw."""
+    if isinstance(crop, np.ndarray):
+        size = model.resolution
+        if crop.shape != (size, size, 3):
+            raise ValueError(f"the crop must be ({size}, {size}, 3), got {crop.shape}")
+        return Crop.of(crop, model.domain)
+    if crop.domain != model.domain:
+        raise OptionError(
+            f"This is the crop of a {crop.domain.name}, and the preset {model.preset} draws "
+            f"{model.domain.name}s; choose another preset."
+        )
+    return crop
 
 
 def drawing_model(model: Model, inversion: Inversion) -> Model:
@@ -284,7 +275,7 @@ def _search_inputs(inversion: Inversion, model: Model) -> tuple[Tensor, Tensor, 
     # Tensors made under inference mode are not; clones made outside are.
     with torch.inference_mode(False):
         gathered, w_plus = inversion.gathered.clone(), inversion.w_plus.clone()
-        view = _encoder_view(to_pm1(inversion.crop).to(model.device), model)
+        view = _encoder_view(to_pm1(inversion.photo_u8).to(model.device), model)
         keep_photo = area_resize(gathered, view.shape[-1])
         return view, keep_photo.to(model.device), w_plus.to(model.device)
 
@@ -292,32 +283,22 @@ def _search_inputs(inversion: Inversion, model: Model) -> tuple[Tensor, Tensor, 
 @torch.inference_mode()
 def _redraw(inversion: Inversion, w_plus: Tensor, model: Model, options: Options, clock: _Clock) -> Inversion:
     """Align, mask and blend a photo again with another code or generator."""
-    photo_pm1 = to_pm1(inversion.crop).to(model.device)
+    photo_pm1 = to_pm1(inversion.photo_u8).to(model.device)
     with clock.stage("Encoding"), model.autocast():
         features = model.encoder.features(_encoder_view(photo_pm1, model), model.generator, w_plus)
-    drawn = _align_and_blend(Code(w_plus, features), inversion.crop, photo_pm1, model, options, clock)
-    return replace(drawn, refined=inversion.refined, tuned=inversion.tuned, tuned_steps=inversion.tuned_steps)
-
-
-def redose(inversion: Inversion, mask_strength: float) -> Inversion:
-    """Blend an inversion anew at another mask strength, 0…2; nothing is drawn.
-
-    Raises:
-        OptionError: the strength is outside its range.
-    """
-    if mask_strength == inversion.options.mask_strength:
-        return inversion
-    keep_photo = final_mask(inversion.gathered, mask_strength)
+    drawn = _align_and_blend(Code(w_plus, features), inversion.crop, model, options, clock)
     return replace(
-        inversion,
-        options=replace(inversion.options, mask_strength=mask_strength),
-        blended=to_u8(blend(to_pm1(inversion.crop), to_pm1(inversion.aligned), keep_photo)),
+        drawn,
+        strength=inversion.strength,
+        keep=inversion.keep,
+        draw=inversion.draw,
+        refined=inversion.refined,
+        tuned=inversion.tuned,
+        tuned_steps=inversion.tuned_steps,
     )
 
 
-def _align_and_blend(
-    code: Code, crop_u8: np.ndarray, photo_pm1: Tensor, model: Model, options: Options, clock: _Clock
-) -> Inversion:
+def _align_and_blend(code: Code, crop: Crop, model: Model, options: Options, clock: _Clock) -> Inversion:
     """Draw the code without and with SAMM, gather the masks, blend, and report."""
     w_plus = code.w_plus.float()
     with clock.stage("Drawing"), model.autocast():
@@ -325,31 +306,33 @@ def _align_and_blend(
     if model.samm is None:
         aligned, alignment = generated, Alignment({}, {})
     else:
-        aligned, alignment = _align(replace(code, w_plus=w_plus), model, options.iterations, clock)
+        aligned, alignment = _align(
+            replace(code, w_plus=w_plus), model, model.samm, options.iterations, clock
+        )
     with clock.stage("Gathering masks"):
-        gathered = _gather(alignment.masks, model.resolution).to(model.device)
+        inversion = Inversion(
+            crop=crop,
+            w_plus=w_plus.cpu(),
+            aligned_pm1=aligned.clamp(-1, 1).cpu(),
+            preset=model.preset,
+            options=options,
+            flows={r: flow.cpu() for r, flow in alignment.flows.items()},
+            masks={r: mask.cpu() for r, mask in alignment.masks.items()},
+            generated=to_u8(generated),
+            seconds=clock.seconds,
+        )
     with clock.stage("Blending"):
-        blended = blend(photo_pm1, aligned.clamp(-1, 1), final_mask(gathered, options.mask_strength))
-    return Inversion(
-        preset=model.preset,
-        options=options,
-        w_plus=w_plus.cpu(),
-        flows={r: flow.cpu() for r, flow in alignment.flows.items()},
-        masks={r: mask.cpu() for r, mask in alignment.masks.items()},
-        crop=crop_u8,
-        generated=to_u8(generated),
-        aligned=to_u8(aligned),
-        blended=to_u8(blended),
-        seconds=clock.seconds,
-        domain=model.domain,
-    )
+        _ = inversion.blended  # now, while the time is taken; kept from here on
+    return inversion
 
 
-def _align(code: Code, model: Model, iterations: int, clock: _Clock) -> tuple[Tensor, Alignment]:
+def _align(
+    code: Code, model: Model, samm: Levels, iterations: int, clock: _Clock
+) -> tuple[Tensor, Alignment]:
     """Draw the code with SAMM, and tell of each level."""
-    levels = model.samm.resolutions
+    levels = samm.resolutions
     with clock.stage("Aligning features", len(levels)) as tick, model.autocast():
-        adapt, alignment = aligner(model.samm, code.features, iterations)
+        adapt, alignment = aligner(samm, code.features, iterations)
 
         def adapt_and_tell(resolution: int, feature: Tensor) -> Tensor:
             feature = adapt(resolution, feature)
@@ -359,11 +342,6 @@ def _align(code: Code, model: Model, iterations: int, clock: _Clock) -> tuple[Te
 
         aligned = model.generator.synthesize(code.w_plus, adapt_and_tell).float()
     return aligned, alignment
-
-
-def _gather(masks: Mapping[int, Tensor], size: int) -> Tensor:
-    """Gather the levels' masks; without any, nothing is kept from the photo."""
-    return gather(masks.values(), size) if masks else torch.zeros(1, 1, size, size)
 
 
 def _encoder_view(photo_pm1: Tensor, model: Model) -> Tensor:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import torch
 from torch import nn
@@ -33,6 +34,7 @@ from samm.networks.identity import FaceRes
 from samm.networks.perceptual import STLPIPS
 
 __all__ = [
+    "DEFAULT",
     "PRECISIONS",
     "PRESETS",
     "Model",
@@ -41,8 +43,10 @@ __all__ = [
     "load_descriptor",
     "load_detector",
     "load_generator",
+    "shared",
 ]
 
+DEFAULT = "mobile"  # its files are embedded
 _PARTS = ("generator", "encoder", "samm", "perceptual")
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -253,7 +257,7 @@ class Model:
         return torch.autocast(self.device.type, PRECISIONS[self.precision], enabled=self.precision != "fp32")
 
 
-def load(preset: str = "mobile", device: str | torch.device | None = None, precision: str = "fp32") -> Model:
+def load(preset: str = DEFAULT, device: str | torch.device | None = None, precision: str = "fp32") -> Model:
     """Build a preset on a device: "cpu", "cuda", or None for a GPU where there is one.
 
     Raises:
@@ -275,7 +279,18 @@ def load(preset: str = "mobile", device: str | torch.device | None = None, preci
     return Model(preset, **parts, device=device, precision=precision, domain=spec.domain)
 
 
-def load_generator(preset: str = "mobile", device: str | torch.device | None = None) -> Generator:
+@cache
+def shared(preset: str = DEFAULT) -> Model:
+    """Give a preset that is loaded once, on a GPU where there is one, for who brings no model of their own.
+
+    Raises:
+        OptionError: the preset does not exist.
+        WeightsError: see `load`.
+    """
+    return load(preset)
+
+
+def load_generator(preset: str = DEFAULT, device: str | torch.device | None = None) -> Generator:
     """Build the generator of a preset alone, as `load` does; fitting needs no more.
 
     Raises:

@@ -22,6 +22,7 @@ FLOORS = [
     "samm.models",
     "samm.likeness",
     "samm.metrics",
+    "samm.picture",
     "samm.inversion",
     "samm",
     "editing.recipe",

@@ -26,7 +26,6 @@ from editing.command.photos import (
     make_folder,
     options_of,
     to_json,
-    whole_photo,
 )
 from editing.evaluation.measure import Comparison, evaluate, load_judges, protocol, signatures
 from editing.evaluation.methods import METHODS, SECONDS_A_STEP, Change, Settings, choose
@@ -46,6 +45,7 @@ from samm.crop.domains import FACES
 from samm.crop.png import save_png
 from samm.errors import OptionError, UserError
 from samm.inversion import Inversion
+from samm.method.masking import check_strength
 from samm.models import Model, load
 from samm.pixels import mask_to_u8
 
@@ -149,27 +149,25 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _invert(args: argparse.Namespace) -> int:
+    check_strength(args.mask_strength)
     model = load(args.preset, args.device, args.precision)
 
-    def finish(stem: Path, inversion: Inversion, photo: np.ndarray, quad: np.ndarray) -> str:
-        _save(stem, inversion, photo, quad, args)
+    def finish(stem: Path, inversion: Inversion) -> str:
+        inversion = replace(inversion, strength=args.mask_strength)
+        _save(stem, inversion, args)
         kept, decibels = inversion.report["kept"]["gathered"], inversion.report["psnr"]["blended"]
         return f"{100 * kept:.0f} % kept from the photo, {decibels:.1f} dB"
 
     return 1 if each_inversion(args, model, options_of(args, model), finish) else 0
 
 
-def _save(
-    stem: Path, inversion: Inversion, photo: np.ndarray, quad: np.ndarray, args: argparse.Namespace
-) -> None:
+def _save(stem: Path, inversion: Inversion, args: argparse.Namespace) -> None:
     def save(kind: str, picture: np.ndarray) -> None:
-        if kind != "whole":
-            picture = inversion.domain.trim(picture)
-        save_png(picture, stem.with_name(f"{stem.name}_{kind}.png"))
+        save_png(inversion.domain.trim(picture), stem.with_name(f"{stem.name}_{kind}.png"))
 
     save("inversion", inversion.blended)
     if args.masks:
-        save("crop", inversion.crop)
+        save("crop", inversion.photo_u8)
         save("generator", inversion.generated)
         save("aligned", inversion.aligned)
         save("mask", mask_to_u8(inversion.keep_photo))
@@ -177,12 +175,11 @@ def _save(
             save(f"mask_{resolution}", mask_to_u8(mask))
     if args.sheet:
         mask = np.repeat(mask_to_u8(inversion.keep_photo)[..., None], 3, axis=2)
-        row = [inversion.crop, inversion.generated, inversion.aligned, mask, inversion.blended]
+        row = [inversion.photo_u8, inversion.generated, inversion.aligned, mask, inversion.blended]
         save("sheet", np.concatenate(row, axis=1))
     if args.whole_photo:
-        keep_photo = inversion.keep_photo
-        save("whole", whole_photo(photo, quad, inversion.aligned, keep_photo, inversion.domain))
-    report = {**inversion.report, "quad": np.round(quad, 3).tolist()}
+        inversion.save(stem.with_name(f"{stem.name}_whole.png"), whole=True)
+    report = {**inversion.report, "quad": np.round(inversion.crop.quad, 3).tolist()}
     stem.with_name(f"{stem.name}.json").write_text(to_json(report))
 
 
@@ -196,7 +193,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         raise OptionError(f"Two photos are called {min(twice)}; rename one, since figures go by names.")
     model = load(args.preset, args.device, args.precision)
     edits = _changes(args.edits, model)
-    settings = Settings(options_of(args, model), args.search, edits)
+    settings = Settings(options_of(args, model), args.search, edits, args.mask_strength)
     methods = choose(args.methods.split(","), model, settings)
     if args.against and (args.against not in methods or len(methods) == 1):
         raise OptionError(f"--against {args.against} needs that method and another one in --methods.")
@@ -286,6 +283,7 @@ def _show(results: Sequence[Figures], comparison: Comparison, asked: int, args: 
     text = "\n\n".join([*tables, protocol(summaries, comparison, asked)]) + "\n"
     print(text, end="")
     used = {"preset": args.preset, "precision": args.precision, "options": asdict(settings.options)}
+    used["options"]["mask_strength"] = settings.mask_strength
     used |= {"search_steps": args.search, "edits": [change.name for change in settings.changes]}
     _write(args.json, to_json({**plain(results, summaries), "protocol": text, **used}))
     _write(args.markdown, text)

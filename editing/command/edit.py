@@ -6,7 +6,6 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from editing.command.photos import (
@@ -14,7 +13,6 @@ from editing.command.photos import (
     add_photo_arguments,
     each_inversion,
     options_of,
-    whole_photo,
 )
 from editing.edit import Edit, edit, edit_all
 from editing.moves.moves import Moves
@@ -23,7 +21,7 @@ from editing.recipe.file import load_recipe, provenance, to_json
 from editing.recipe.line import describe, parse
 from editing.recipe.recipe import MASKS, METHODS, ComponentEdit, Recipe, TextEdit, neutral_of
 from editing.strip import GRID, STRIP, grid, join, strip
-from samm.crop.domains import FACES, Domain
+from samm.crop.domains import FACES
 from samm.crop.png import save_png
 from samm.errors import OptionError
 from samm.inversion import Inversion
@@ -107,22 +105,19 @@ def _edit(args: argparse.Namespace) -> int:
     recipe = _recipe(args, _domain(args.preset))
     variants = _variants(args, recipe)
     model = load(args.preset, args.device, args.precision)
-    args.mask_strength = 1.0  # of the inversion; the recipe has the edit's
     tools = Moves(model, dict(_pair(text) for text in args.direction), args.components, args.clip)
     for warning in tools.warnings(recipe):
         tqdm.write(warning)
     for name in recipe.attributes:
         tools.direction(name)  # says before the work, and once, which file is missing
 
-    def finish(stem: Path, inversion: Inversion, photo: np.ndarray, quad: np.ndarray) -> str:
+    def finish(stem: Path, inversion: Inversion) -> str:
         edited = edit(inversion, recipe, model, tools)
-        _save(stem, edited, inversion.domain, photo, quad, args)
+        _save(stem, edited, args)
         for name, (recipes, columns) in variants.items():
             pictures = edit_all(inversion, recipes, model, tools, min(STRIP_SIZE, model.resolution))
-            joined = join(pictures, columns, inversion.domain)
-            save_png(joined, stem.with_name(f"{stem.name}_{name}.png"), provenance(recipe))
-        kept = inversion.domain.trim(edited.keep_photo[0, 0].numpy()).mean()
-        return f"{describe(recipe)}; {100 * kept:.0f} % kept from the photo"
+            save_png(join(pictures, columns), stem.with_name(f"{stem.name}_{name}.png"), provenance(recipe))
+        return f"{describe(recipe)}; {100 * edited.kept:.0f} % kept from the photo"
 
     return 1 if each_inversion(args, model, options_of(args, model), finish) else 0
 
@@ -209,15 +204,11 @@ def _variants(args: argparse.Namespace, recipe: Recipe) -> dict[str, tuple[list[
     return variants
 
 
-def _save(
-    stem: Path, edited: Edit, domain: Domain, photo: np.ndarray, quad: np.ndarray, args: argparse.Namespace
-) -> None:
-    def save(kind: str, picture: np.ndarray) -> None:
-        save_png(picture, stem.with_name(f"{stem.name}_{kind}.png"), provenance(edited.recipe))
-
-    save("edit", domain.trim(edited.blended))
+def _save(stem: Path, edited: Edit, args: argparse.Namespace) -> None:
+    edited.save(stem.with_name(f"{stem.name}_edit.png"))
     if args.save_mask:
-        save("edit_mask", domain.trim(mask_to_u8(edited.keep_photo)))
+        mask = edited.domain.trim(mask_to_u8(edited.keep_photo))
+        save_png(mask, stem.with_name(f"{stem.name}_edit_mask.png"), provenance(edited.recipe))
     if args.whole_photo:
-        save("whole", whole_photo(photo, quad, edited.aligned, edited.keep_photo, domain))
+        edited.save(stem.with_name(f"{stem.name}_whole.png"), whole=True)
     stem.with_name(f"{stem.name}_recipe.json").write_text(to_json(edited.recipe))

@@ -10,21 +10,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from torch import Tensor
 from tqdm import tqdm
 
-from samm.crop.cars import center_quad
-from samm.crop.domains import FACES, Domain
-from samm.crop.faces import NO_FACE, face_warnings, find_faces
+from samm.crop.crop import Crop, Photo
+from samm.crop.domains import Domain
+from samm.crop.faces import NO_FACE
 from samm.crop.listing import list_photos
-from samm.crop.paste import paste_back
-from samm.crop.photo import open_photo
-from samm.crop.quad import manual_quad
 from samm.errors import OptionError, PhotoError, UserError
 from samm.inversion import Inversion, Options, invert
-from samm.models import PRECISIONS, PRESETS, Model, load_detector
-from samm.networks.detector import Detector
+from samm.models import PRECISIONS, PRESETS, Model
 
 __all__ = [
     "add_model_arguments",
@@ -35,7 +29,6 @@ __all__ = [
     "make_folder",
     "options_of",
     "to_json",
-    "whole_photo",
 ]
 
 
@@ -87,14 +80,14 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 def options_of(args: argparse.Namespace, model: Model) -> Options:
     """Read an inversion's options from the model arguments."""
     steps = model.encoder.default_steps if args.steps is None else args.steps
-    return Options(steps, args.iterations, args.mask_strength, args.refine, args.tune)
+    return Options(steps, args.iterations, args.refine, args.tune)
 
 
 def each_inversion(
     args: argparse.Namespace,
     model: Model,
     options: Options,
-    finish: Callable[[Path, Inversion, np.ndarray, np.ndarray], str],
+    finish: Callable[[Path, Inversion], str],
 ) -> int:
     """Invert every face, or the car, that the photo arguments ask for.
 
@@ -104,14 +97,13 @@ def each_inversion(
         args: with the photo arguments.
         model: inverts.
         options: how.
-        finish: takes the stem of the results' names, the inversion, the photo (H, W, 3) and the quad of the
-            crop; saves what is wanted and answers with a line for the console.
+        finish: takes the stem of the results' names and the inversion; saves what is wanted and answers with
+            a line for the console.
 
     Returns:
         The number of failures.
     """
-    faces = model.domain == FACES
-    if args.face and not faces:
+    if args.face and not model.domain.searched:
         raise OptionError(
             f"--face chooses among faces, but the preset {model.preset} draws {model.domain.name}s; leave it "
             "out, or place the crop with --crop."
@@ -122,7 +114,7 @@ def each_inversion(
     if not paths:
         return max(failures, 1)
     make_folder(args.out)
-    detector, names = load_detector() if faces else None, _output_names(paths)
+    names = _output_names(paths)
     bar = tqdm(paths, unit="photo", disable=None, leave=False)
     for path in bar:
 
@@ -130,12 +122,10 @@ def each_inversion(
             bar.set_postfix_str(f"{name}: {stage}" + (f" {done}/{total}" if total > 1 else ""))
 
         try:
-            photo = open_photo(path)
-            for suffix, quad, warnings in _crops(photo, detector, args):
-                crop = model.domain.crop(photo, quad, model.resolution)
+            for suffix, crop, warnings in _crops(Photo.open(path), model.domain, args):
                 inversion = invert(crop, model, options, tell)
                 stem = args.out / (names[path] + suffix)
-                tqdm.write(f"{stem.name}: {finish(stem, inversion, photo, quad)}")
+                tqdm.write(f"{stem.name}: {finish(stem, inversion)}")
                 for warning in [*warnings, *([inversion.notice] if inversion.notice else [])]:
                     tqdm.write(f"{path.name}: {warning}")
         except UserError as error:
@@ -156,52 +146,31 @@ def expand(paths: list[Path]) -> tuple[list[Path], int]:
     return photos, failures
 
 
-def whole_photo(
-    photo: np.ndarray, quad: np.ndarray, drawn: np.ndarray, keep_photo: Tensor, domain: Domain
-) -> np.ndarray:
-    """Paste what was drawn back into the photo, without the domain's bars; see `samm.crop.paste.paste_back`.
-
-    Args:
-        photo: uint8 (H, W, 3).
-        quad: (4, 2), where the crop was taken.
-        drawn: the generator's picture before blending, uint8 (S, S, 3).
-        keep_photo: the mask to blend with, (1, 1, S, S) in 0…1.
-        domain: of the model.
-    """
-    keep = domain.trim(keep_photo[0, 0].numpy())
-    return paste_back(photo, domain.inner(quad), domain.trim(drawn), keep)
-
-
-def _crops(
-    photo: np.ndarray, detector: Detector | None, args: argparse.Namespace
-) -> Iterator[tuple[str, np.ndarray, list[str]]]:
-    """Give (suffix of the output name, quad, warnings) of each crop; without a detector, of the middle."""
+def _crops(photo: Photo, domain: Domain, args: argparse.Namespace) -> Iterator[tuple[str, Crop, list[str]]]:
+    """Give (suffix of the output name, crop, warnings) of each crop that is asked for."""
     if args.crop:
-        x, y, size, turn = (*args.crop, 0.0)[:4]
-        yield "", manual_quad((x, y), size, turn), []
+        yield "", photo.crop(*args.crop, domain=domain), []
         return
-    if detector is None:
-        yield "", center_quad(photo), []
-        return
-    faces = find_faces(photo, detector)
-    if not faces:
+    crops = photo.locate(domain)
+    if not crops:
         raise PhotoError(
             NO_FACE.replace("place the crop yourself below", "place the crop yourself with --crop")
         )
     if args.face == "all":
-        for number, face in enumerate(faces, 1):
-            yield (f"_face{number}" if len(faces) > 1 else ""), face.quad, face_warnings(face)
+        for number, crop in enumerate(crops, 1):
+            yield (f"_face{number}" if len(crops) > 1 else ""), crop, crop.warnings
         return
     number = int(args.face or 1)
-    if number > len(faces):
-        found = f"{len(faces)} face" + ("s" if len(faces) > 1 else "")
-        raise PhotoError(f"There is no face {number}; {found} found, so choose one of 1…{len(faces)}.")
-    face, notes = faces[number - 1], face_warnings(faces[number - 1])
-    if len(faces) > 1:
+    if number > len(crops):
+        found = f"{len(crops)} face" + ("s" if len(crops) > 1 else "")
+        raise PhotoError(f"There is no face {number}; {found} found, so choose one of 1…{len(crops)}.")
+    crop = crops[number - 1]
+    notes = crop.warnings
+    if len(crops) > 1:
         notes.append(
-            f"{len(faces)} faces found and number {number} by size taken; --face N or all takes others."
+            f"{len(crops)} faces found and number {number} by size taken; --face N or all takes others."
         )
-    yield (f"_face{number}" if number > 1 else ""), face.quad, notes
+    yield (f"_face{number}" if number > 1 else ""), crop, notes
 
 
 def _output_names(paths: list[Path]) -> dict[Path, str]:

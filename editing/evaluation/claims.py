@@ -279,7 +279,7 @@ def _prove_rule(
             ]
             wanted.append(change[0])
             arrived.append(change[1])
-        photo = area_resize(to_pm1(inversion.crop), SIZE)
+        photo = area_resize(to_pm1(inversion.photo_u8), SIZE)
         foreign = _out_of_domain(photo, plain)
         for one in edits:
             kept.append(_difference(photo, one, foreign))

@@ -112,7 +112,7 @@ def changes(recipes: Sequence[Recipe], tools: Moves, scores: Scores) -> tuple[Ch
 
 def _change(recipe: Recipe, tools: Moves, scores: Scores) -> Change:
     def apply(inversion: Inversion, model: Model, rule: str) -> tuple[np.ndarray, np.ndarray]:
-        strength = inversion.options.mask_strength
+        strength = inversion.strength
         edited = edit(inversion, replace(recipe, masks=rule, mask_strength=strength), model, tools)
         return edited.aligned, edited.blended
 

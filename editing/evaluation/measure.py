@@ -160,6 +160,7 @@ def _try(photo: str, crop: np.ndarray, name: str, comparison: Comparison, tell: 
         crop, comparison.model, settings, lambda stage, done, total: tell(f"{name}: {stage}", done, total)
     )
     seconds = time.perf_counter() - start
+    inversion = replace(inversion, strength=settings.mask_strength)
     figures = measure(photo, name, inversion, method.pictures, seconds, judges)
     edits = {}
     for change in settings.changes:
@@ -182,7 +183,7 @@ def measure(
     def view(picture_u8: np.ndarray) -> Tensor:
         return area_resize(to_pm1(picture_u8).to(device), VIEW_SIZE)[:, :, rows]
 
-    crop_u8, crop = trim(inversion.crop), view(inversion.crop)
+    crop_u8, crop = trim(inversion.photo_u8), view(inversion.photo_u8)
     target = judges.perceptual.features(crop)
     likeness = judges.descriptor(crop) if judges.descriptor else None
     figures, features = {}, {}
@@ -218,13 +219,13 @@ def measure_edit(edited: Edited, change: Change, judges: Judges) -> dict[str, fl
     "kept_psnr" is left out where the mask before the edit kept nothing.
     """
     device = judges.device
-    photo, before, after = edited.before.crop, edited.before.blended, edited.picture
+    photo, before, after = edited.before.photo_u8, edited.before.blended, edited.picture
     views = torch.cat([area_resize(to_pm1(p).to(device), VIEW_SIZE) for p in (photo, before, after)])
     likeness = judges.descriptor(views)  # (3, 128)
     outside = torch.from_numpy(background(VIEW_SIZE)).to(device)
     around = judges.perceptual.features(views[::2] * outside)  # of photo and edit, their faces grey
     a, b = zip(*(feature.split(1) for feature in around), strict=True)
-    kept = (edited.before.keep_photo[0, 0] > KEPT).numpy()
+    kept = edited.before.mask > KEPT
     return {
         **change.score(photo, before, after),
         "identity": (likeness[2] * likeness[0]).sum().item(),
@@ -267,7 +268,7 @@ def protocol(summaries: Sequence[Summary], comparison: Comparison, asked: int) -
         f"Photos: {photos} {kind} at {sides}, others scaled to it; 8-bit RGB.",
         f"Model: preset {model.preset}, {model.precision}; {options.encoder_steps} encoder passes, "
         f"N = {options.iterations}, {options.refine_steps} refinement and {options.tune_steps} tuning "
-        f"steps, mask strength {options.mask_strength:g}, where a method does not say otherwise.",
+        f"steps, mask strength {settings.mask_strength:g}, where a method does not say otherwise.",
         f"PSNR and SSIM: pictures rounded to 8 bits (0…255), {sides}, all three channels, no border cropped; "
         "SSIM with an 11×11 Gaussian of σ 1.5, valid region.",
         f"ST-LPIPS: AlexNet, RGB in -1…1, area-averaged to {view}; not LPIPS.",
@@ -324,7 +325,7 @@ def signatures(comparison: Comparison) -> dict[str, str]:
     shared = (
         f"{model.preset} {_fingerprint(model)}, {model.precision}, {model.device.type}; "
         f"{options.encoder_steps} passes, N {options.iterations}, {options.refine_steps} refinement and "
-        f"{options.tune_steps} tuning steps, mask strength {options.mask_strength:g}{lpips}"
+        f"{options.tune_steps} tuning steps, mask strength {settings.mask_strength:g}{lpips}"
     )
     return {name: shared + _details(name, m, settings) for name, m in comparison.methods.items()}
 

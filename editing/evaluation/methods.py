@@ -23,6 +23,7 @@ from samm.errors import OptionError
 from samm.inversion import MAX_STEPS, Inversion, Options, Progress, invert, refine, tune
 from samm.method.alignment import Levels
 from samm.method.blending import blend
+from samm.method.masking import check_strength
 from samm.models import Model
 from samm.networks.ops import area_resize
 from samm.pixels import to_pm1, to_u8
@@ -85,17 +86,20 @@ class Settings:
             and `tune_steps` count for the SAMM methods alone.
         search_steps: of `optimization`, and of each of the two phases of `pti`.
         changes: the edits; the inversion of `difference-mask` takes its mask from the first.
+        mask_strength: with which all pictures are blended, 0…2.
 
     Raises:
-        OptionError: `search_steps` outside 1…500.
+        OptionError: `search_steps` outside 1…500, or `mask_strength` outside its range.
     """
 
     options: Options = field(default_factory=Options)
     search_steps: int = 60
     changes: tuple[Change, ...] = ()
+    mask_strength: float = 1.0
 
     def __post_init__(self):
-        """Check the range before a long comparison begins."""
+        """Check the ranges before a long comparison begins."""
+        check_strength(self.mask_strength)
         if not 1 <= self.search_steps <= MAX_STEPS:
             raise OptionError(
                 f"The number of search steps is {self.search_steps}; choose a value from 1 to {MAX_STEPS}."
@@ -281,9 +285,7 @@ def _edit_by_difference(inversion: Inversion, model: Model, change: Change) -> E
 
 def _masked(drawn: Inversion, keep_photo: Tensor) -> Inversion:
     """Blend a generator-only inversion under a mask (1, 1, V, V)."""
-    masked = replace(drawn, masks={keep_photo.shape[-1]: keep_photo})
-    picture = blend(masked.photo_pm1, to_pm1(masked.aligned), masked.keep_photo)
-    return replace(masked, blended=to_u8(picture))
+    return replace(drawn, masks={keep_photo.shape[-1]: keep_photo})
 
 
 _DRAWN, _MASKED = ("generated",), ("generated", "blended")

@@ -36,13 +36,12 @@ from editing.recipe.recipe import Recipe, TextEdit
 from samm.crop.domains import FACES
 from samm.errors import OptionError, WeightsError
 from samm.inversion import Inversion, Progress
-from samm.models import PRESETS, Model, load_descriptor
+from samm.models import DEFAULT, PRESETS, Model, load_descriptor
 from samm.networks.identity import FaceRes
 
 __all__ = ["Moves"]
 
 SAMPLES = 20_000
-DEFAULT = "mobile"  # the preset whose files are embedded
 MOVES_KEPT = 256  # phrases with their global directions, 20 KB each
 OPTIMA_KEPT = 8  # results of latent optimization
 

@@ -21,11 +21,9 @@ from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.file import from_json, to_json
 from editing.recipe.line import parse
 from editing.recipe.recipe import COMPONENT_RANGE, COMPONENTS, TEXT_RANGE, Recipe
-from samm.crop.faces import NO_FACE, find_faces
-from samm.crop.paste import paste_back
-from samm.crop.photo import open_photo
+from samm.crop.crop import Photo
+from samm.crop.faces import NO_FACE
 from samm.crop.png import png_bytes
-from samm.crop.quad import crop_face
 from samm.errors import OptionError, PhotoError, UserError, WeightsError
 from samm.inversion import Inversion
 from samm.method.masking import STRENGTH_RANGE
@@ -65,7 +63,7 @@ def invert_photo(photo: dict | None, face: float = 0) -> tuple[str, str, list[tu
     """
     if not isinstance(face, int | float) or isinstance(face, bool) or face % 1:
         raise OptionError(f"face must be a whole number from 0 on, not {str(face)[:40]!r}.")
-    _, _, inversion = _invert(photo, face)
+    inversion = _invert(photo, face)
     folder = new_folder()
     levels = {f"{r}x{r}": mask for r, mask in inversion.masks.items()} | {"gathered": inversion.keep_photo}
     masks = []
@@ -74,7 +72,7 @@ def invert_photo(photo: dict | None, face: float = 0) -> tuple[str, str, list[tu
         path.write_bytes(png_bytes(mask_to_u8(mask)))
         masks.append((str(path), f"{name}: {100 * mask.mean():.0f} % kept"))
     blended = save_picture(inversion.blended, folder, Recipe())
-    return put(inversion.crop, folder), blended, masks, inversion.report
+    return put(inversion.photo_u8, folder), blended, masks, inversion.report
 
 
 @_told
@@ -91,14 +89,13 @@ def edit_photo(photo: dict | None, recipe: str) -> tuple[str, str, str]:
     if not isinstance(recipe, str):
         raise OptionError('recipe must be a line such as "age +2, blonde hair 0.8", or JSON as text.')
     wanted = from_json(recipe) if recipe.lstrip().startswith("{") else parse(recipe)
-    photo_u8, quad, inversion = _invert(photo, 0)
+    inversion = _invert(photo, 0)
     if wanted.only_blends:
         edited = edit(inversion, wanted, gpu.MODEL, gpu.TOOLS)  # blending only
     else:
         edited = gpu.edit_on_gpu(inversion, wanted)
-    whole = paste_back(photo_u8, quad, edited.aligned, edited.keep_photo[0, 0].numpy())
     folder = new_folder()
-    portrait, pasted = (save_picture(p, folder, wanted) for p in (edited.blended, whole))
+    portrait, pasted = (save_picture(p, folder, wanted) for p in (edited.blended, edited.whole()))
     return portrait, pasted, to_json(wanted)
 
 
@@ -146,17 +143,17 @@ def publish() -> None:
     gr.api(describe, api_name="describe")
 
 
-def _invert(photo: dict | None, number: float) -> tuple[Any, Any, Inversion]:
-    """Open a photo and invert one of its faces; give photo, quad and inversion."""
+def _invert(photo: dict | None, number: float) -> Inversion:
+    """Open a photo and invert one of its faces."""
     if not photo:
         raise PhotoError("Call /invert first or pass the photo.")
     if gpu.MODEL is None:
         raise WeightsError(gpu.MISSING)
-    photo_u8 = open_photo(GATE.recorded(photo))
-    faces = find_faces(photo_u8, gpu.DETECTOR)
+    faces = Photo.open(GATE.recorded(photo)).locate(gpu.MODEL.domain, gpu.DETECTOR)
     if not faces:
         raise PhotoError(NO_FACE)
     if not 0 <= number < len(faces):
         raise PhotoError(f"There is no face {number:g}; the photo has {len(faces)}, counted from 0.")
-    quad = faces[int(number)].quad
-    return photo_u8, quad, gpu.invert_on_gpu(crop_face(photo_u8, quad, gpu.MODEL.resolution), None)
+    crop = faces[int(number)]
+    crop.pixels(gpu.MODEL.resolution)  # read and judged here
+    return gpu.invert_on_gpu(crop, None)

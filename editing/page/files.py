@@ -20,7 +20,6 @@ from safetensors.torch import save as to_safetensors
 from editing.edit import Edit
 from editing.page import folders
 from editing.page.gate import EXAMPLES, GATE, has_example
-from editing.page.pictures import whole_photo
 from editing.page.session import Session, unpack
 from editing.recipe.file import provenance, to_json
 from editing.recipe.line import slug
@@ -115,7 +114,7 @@ def parcel(kind: str, session: Session, edited: Edit) -> str:
     if kind == "portrait":
         return session.after
     if kind == "photo":
-        return save_picture(whole_photo(session, edited), session.folder, recipe)
+        return save_picture(edited.whole(), session.folder, recipe)
     make, suffix, extension = _MAKERS[kind]
     path = Path(tempfile.mkdtemp(dir=session.folder)) / _name(recipe, suffix, extension)
     path.write_bytes(make(session, edited))

@@ -24,6 +24,7 @@ import samm
 from editing.edit import Edit, edit, edit_all
 from editing.recipe.recipe import Recipe
 from editing.moves.moves import Moves
+from samm.crop.crop import Crop
 from samm.crop.faces import FaceDetector
 from samm.inversion import Inversion, Options, Progress
 
@@ -115,9 +116,9 @@ def _prepare() -> None:
 
 @spaces.GPU(duration=15)
 @_careful
-def invert_on_gpu(model: samm.Model, tools: Moves, crop_u8: np.ndarray, tell: Progress | None) -> Inversion:
-    """Give the fast inversion of a crop, uint8 (S, S, 3); `tell` is None where it cannot be pickled."""
-    return samm.invert(crop_u8, model, Options(), tell)
+def invert_on_gpu(model: samm.Model, tools: Moves, crop: Crop, tell: Progress | None) -> Inversion:
+    """Give the fast inversion of a crop that has its pixels; `tell` is None where it cannot be pickled."""
+    return samm.invert(crop, model, Options(), tell)
 
 
 @spaces.GPU(duration=15)

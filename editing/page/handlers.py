@@ -38,6 +38,7 @@ from editing.recipe.file import load_recipe
 from editing.recipe.line import describe, signed
 from editing.recipe.recipe import Recipe, TextEdit
 from editing.strip import GRID, STRIP, grid, strengths, strip
+from samm.crop.crop import Crop, Photo
 from samm.crop.faces import NO_FACE, face_warnings, find_faces
 from samm.crop.photo import open_photo
 from samm.crop.quad import crop_face, manual_quad, quad_placement
@@ -248,9 +249,10 @@ def on_invert(
     yield {"status": texts.say("Inverting…"), "stop": gr.Button(visible=True)}
     start = time.perf_counter()
     recipe = session.recipe
-    crop_u8 = crop_face(open_photo(session.photo), session.quad, gpu.MODEL.resolution)
+    crop = Crop(Photo(session.photo), session.quad, gpu.MODEL.domain)
+    crop.pixels(gpu.MODEL.resolution)  # read and judged here
     try:
-        inversion = gpu.invert_on_gpu(crop_u8, None if gpu.ZERO_GPU else tell_or_stop)
+        inversion = gpu.invert_on_gpu(crop, None if gpu.ZERO_GPU else tell_or_stop)
         tell_or_stop("Blending", 1, 1)
     except Stopped:
         if not _is_current(session, request):
@@ -316,7 +318,7 @@ def _begin(
     session = session.inverted(pack(inversion, session.folder))
     small = files.put(thumbnail(inversion.blended), session.folder, "jpg")
     session = session.stepped(Recipe(), small, "", time.monotonic())
-    session = replace(session, before=files.put(inversion.crop, session.folder))
+    session = replace(session, before=files.put(inversion.photo_u8, session.folder))
     if recipe != Recipe():
         session = _redrawn(replace(session, words=recipe.texts), recipe)
         session, edited = _stepped(session, recipe)
@@ -332,8 +334,8 @@ def _begin(
 
 def _canvas(inversion: Inversion, folder: Path) -> Updates:
     """Give the brush a clean canvas with the photo's crop in its background."""
-    step = max(1, len(inversion.crop) // PAINT_PX)
-    background = files.put(inversion.crop[::step, ::step], folder)
+    step = max(1, inversion.size // PAINT_PX)
+    background = files.put(inversion.photo_u8[::step, ::step], folder)
     return {"background": background, "layers": [], "composite": None}
 
 
@@ -575,7 +577,7 @@ def _result(session: Session, edited: Edit, view: str, tinted: bool) -> Updates:
 
 def _pictures(session: Session, edited: Edit, view: str, tinted: bool) -> Updates:
     """Give the one picture, or the pair, that a view shows."""
-    shown = overlay(session, edited) if tinted else view_of(session, edited, view)
+    shown = overlay(edited) if tinted else view_of(session, edited, view)
     pair = view == COMPARE and not tinted
     is_result = shown.picture is edited.blended
     picture = session.after if is_result else files.put(shown.picture, session.folder)

@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from editing.edit import Edit, reblend
+from editing.edit import Edit, undrawn
 from editing.page.session import Session, unpack, unpack_edit
 from editing.recipe.line import describe
 from editing.recipe.recipe import Recipe
 from samm.crop.faces import Face
-from samm.crop.paste import paste_back
-from samm.crop.photo import open_photo
 from samm.crop.quad import crop_face
-from samm.inversion import Inversion, redose
+from samm.inversion import Inversion
 from samm.networks.ops import area_resize
 from samm.pixels import mask_to_u8
 
@@ -36,7 +34,6 @@ __all__ = [
     "present",
     "thumbnail",
     "view_of",
-    "whole_photo",
 ]
 
 COMPARE, EDITED, BLENDED, GENERATED, KEPT, WHOLE = VIEWS = (
@@ -67,50 +64,41 @@ def present(session: Session, recipe: Recipe | None = None) -> Edit:
     recipe = recipe or session.recipe
     inversion = unpack(session.inversion)
     if session.edit is None:
-        plain = redose(inversion, recipe.mask_strength)
-        edited = Edit(recipe, plain.w_plus, plain.aligned, plain.gathered, plain.keep_photo, plain.blended)
-        if session.paint is None:
-            return edited
+        edited = undrawn(inversion, recipe)
     else:
-        edited = unpack_edit(session.edit)
-    keep, draw = session.paint.at(len(inversion.crop)) if session.paint else (None, None)
-    return reblend(edited, inversion, recipe.mask_strength, keep, draw)
+        edited = unpack_edit(session.edit, inversion.crop)
+        edited = replace(edited, recipe=replace(edited.recipe, mask_strength=recipe.mask_strength))
+    if session.paint is None:
+        return edited
+    keep, draw = session.paint.at(inversion.size)
+    return replace(edited, keep=keep, draw=draw)
 
 
 def view_of(session: Session, edited: Edit, name: str) -> Shown:
     """Give the one picture of a view; `COMPARE` shows the same as `EDITED`, beside the crop."""
-    inversion = unpack(session.inversion)
     if name == BLENDED:
         plain = present(replace(session, edit=None))
         return Shown(plain.blended, "Inverted portrait, not edited: photo and generator blended")
     if name == GENERATED:
         return Shown(edited.aligned, "The generator's picture before blending")
     if name == KEPT:
-        kept = inversion.crop * edited.keep_photo[0, 0].numpy()[..., None]
+        kept = edited.photo_u8 * edited.mask[..., None]
         return Shown(kept.round().astype(np.uint8), "What is kept from the photo, on black")
     if name == WHOLE:
-        return Shown(whole_photo(session, edited), f"Whole photo with the {_named(session.recipe)}")
+        return Shown(edited.whole(), f"Whole photo with the {_named(session.recipe)}")
     return Shown(edited.blended, _named(session.recipe).capitalize())
 
 
-def whole_photo(session: Session, edited: Edit) -> np.ndarray:
-    """Paste the portrait back into the upload, at the upload's size."""
-    photo_u8 = open_photo(session.photo)
-    return paste_back(photo_u8, session.quad, edited.aligned, edited.keep_photo[0, 0].numpy())
-
-
-def overlay(session: Session, edited: Edit) -> Shown:
+def overlay(edited: Edit) -> Shown:
     """Tint what the generator draws, over the photo's crop."""
-    crop = unpack(session.inversion).crop
-    alpha = DRAWN_ALPHA * (1 - edited.keep_photo[0, 0].numpy()[..., None])
-    tinted = crop * (1 - alpha) + DRAWN_RGB * alpha
+    alpha = DRAWN_ALPHA * (1 - edited.mask[..., None])
+    tinted = edited.photo_u8 * (1 - alpha) + DRAWN_RGB * alpha
     return Shown(tinted.round().astype(np.uint8), "Your photo; what the generator draws is tinted orange")
 
 
 def kept_share(edited: Edit) -> str:
     """Say how much of the picture is the photo's."""
-    share = edited.keep_photo.mean()
-    return f"{100 * share:.0f} % of the picture is kept from your photo; the generator draws the rest."
+    return f"{100 * edited.kept:.0f} % of the picture is kept from your photo; the generator draws the rest."
 
 
 def mask_items(inversion: Inversion, edited: Edit) -> list[tuple[np.ndarray, str]]:

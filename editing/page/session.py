@@ -26,10 +26,11 @@ from torch import Tensor
 from editing.edit import Edit
 from editing.page.sentences import EXPIRED
 from editing.recipe.recipe import Recipe, TextEdit
+from samm.crop.crop import Crop
 from samm.crop.faces import Face
 from samm.errors import PhotoError
-from samm.inversion import Inversion, Options, redose
-from samm.pixels import mask_to_u8
+from samm.inversion import Inversion, Options
+from samm.pixels import mask_to_u8, to_pm1
 
 __all__ = [
     "HISTORY",
@@ -51,18 +52,20 @@ GESTURE_S = 2.0  # changes of one control that follow each other faster are one 
 
 @dataclass(frozen=True, eq=False)
 class PackedInversion:
-    """An `Inversion` in a quarter of its size; see there for the fields. `blended` follows from them.
+    """An `Inversion` in a quarter of its size; see there for the fields. The others follow from them.
 
-    `tuned` is the file in the visit's folder that holds the weights; None without.
+    `crop` holds no pixels, `photo` its own; `tuned` is the file in the visit's folder that holds the weights,
+    None without.
     """
 
+    crop: Crop
+    photo: bytes
+    aligned: bytes
+    w_plus: Tensor
     preset: str
     options: Options
-    w_plus: Tensor
     flows: Mapping[int, Tensor]
     masks: Mapping[int, Tensor]
-    crop: bytes
-    aligned: bytes
     seconds: Mapping[str, float]
     refined: int
     tuned: Path | None
@@ -122,7 +125,7 @@ class Session:
         photo: file of the upload; None before there is one.
         faces: found in it.
         quad: (4, 2), the corners of the crop to invert; None until there is a choice.
-        inversion: of the crop, at a mask strength of 1.
+        inversion: of the crop.
         edit: the last drawing; None while the inversion is unchanged.
         words: the rows of the words tab; unlike a recipe's they may have the strength 0.
         paint: what was painted over the mask.
@@ -184,17 +187,18 @@ class Session:
 def pack(inversion: Inversion, folder: Path) -> PackedInversion:
     """Compress an inversion; what tuning added to the generator goes into a file in the visit's folder."""
     return PackedInversion(
-        inversion.preset,
-        inversion.options,
-        inversion.w_plus,
-        inversion.flows,
-        inversion.masks,
-        _compress(inversion.crop),
-        _compress(inversion.aligned),
-        inversion.seconds,
-        inversion.refined,
-        _put_weights(inversion.tuned, folder) if inversion.tuned else None,
-        inversion.tuned_steps,
+        crop=inversion.crop.light(),
+        photo=_compress(inversion.photo_u8),
+        aligned=_compress(inversion.aligned),
+        w_plus=inversion.w_plus,
+        preset=inversion.preset,
+        options=inversion.options,
+        flows=inversion.flows,
+        masks=inversion.masks,
+        seconds=inversion.seconds,
+        refined=inversion.refined,
+        tuned=_put_weights(inversion.tuned, folder) if inversion.tuned else None,
+        tuned_steps=inversion.tuned_steps,
     )
 
 
@@ -205,23 +209,19 @@ def unpack(packed: PackedInversion) -> Inversion:
     Raises:
         PhotoError: its tuned weights have been deleted with the visit.
     """
-    aligned = _expand(packed.aligned)
-    unblended = Inversion(
-        packed.preset,
-        replace(packed.options, mask_strength=0),
-        packed.w_plus,
-        packed.flows,
-        packed.masks,
-        _expand(packed.crop),
-        None,
-        aligned,
-        aligned,
-        packed.seconds,
-        packed.refined,
-        _read_weights(packed.tuned) if packed.tuned else {},
-        packed.tuned_steps,
+    return Inversion(
+        crop=packed.crop.light().with_pixels(_expand(packed.photo)),
+        w_plus=packed.w_plus,
+        aligned_pm1=to_pm1(_expand(packed.aligned)),
+        preset=packed.preset,
+        options=packed.options,
+        flows=packed.flows,
+        masks=packed.masks,
+        seconds=packed.seconds,
+        refined=packed.refined,
+        tuned=_read_weights(packed.tuned) if packed.tuned else {},
+        tuned_steps=packed.tuned_steps,
     )
-    return redose(unblended, packed.options.mask_strength)
 
 
 def pack_edit(edit: Edit) -> PackedEdit:
@@ -230,11 +230,16 @@ def pack_edit(edit: Edit) -> PackedEdit:
 
 
 @lru_cache(maxsize=4)
-def unpack_edit(packed: PackedEdit) -> Edit:
-    """Give an edit back, with its mask before strength and paint and still to be blended."""
-    aligned = _expand(packed.aligned)
+def unpack_edit(packed: PackedEdit, crop: Crop) -> Edit:
+    """Give an edit of a crop back, without paint."""
     gathered = torch.from_numpy(_expand(packed.gathered)[..., 0] / np.float32(255))[None, None]
-    return Edit(packed.recipe, packed.w_plus, aligned, gathered, gathered, aligned)
+    return Edit(
+        crop=crop,
+        w_plus=packed.w_plus,
+        aligned_pm1=to_pm1(_expand(packed.aligned)),
+        gathered=gathered,
+        recipe=packed.recipe,
+    )
 
 
 def forget() -> None:

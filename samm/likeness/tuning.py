@@ -9,9 +9,9 @@ photo is composited into the render with the inversion's mask, as in `refinement
 hats and backdrops that the photo supplies; and pictures are compared at 256², because at 1024² the MSE wipes
 out pores and hairs, which never lie where the photo has them.
 
-Only weights that draw from 8² to 128² are tuned. So the maps from w to styles stay, and an edit changes the
-same styles by as much as before; the convolution at 4², 60 % of the other weights, gains nothing; and finer
-weights, which nobody judges, go on drawing skin and hair as they do for other faces.
+Only weights that draw from 8² to 128² are tuned, see `Generator.tunable`. So the maps from w to styles stay,
+and an edit changes the same styles by as much as before; the convolution at 4², 60 % of the other weights,
+gains nothing; and finer weights, which nobody judges, go on drawing skin and hair as they do for other faces.
 
 What is found is kept as differences to the shared generator, in float16: 2.9 MB with the embedded model, and
 no pixel further than one level from what was found. A step takes 4 s of one CPU core, as one of `refinement`.
@@ -35,9 +35,6 @@ from samm.networks.generators import Generator
 from samm.networks.perceptual import STLPIPS
 
 __all__ = ["TuneConfig", "tune_steps", "tuned_generator"]
-
-# Blocks from 8² to 128², as MobileStyleGAN and StyleGAN2 call them.
-_TUNED = (*(f"blocks.{index}." for index in range(5)), *(f"convs.{index}." for index in range(10)))
 
 
 @dataclass(frozen=True)
@@ -80,9 +77,7 @@ def tune_steps(
     with torch.no_grad():
         styles = tuned.styles(w_plus)
     likeness, size = _Likeness(photo_pm1, perceptual, config.mse), photo_pm1.shape[-1]
-    weights = {
-        name: weight.requires_grad_() for name, weight in tuned.named_parameters() if name.startswith(_TUNED)
-    }
+    weights = {name: weight.requires_grad_() for name, weight in tuned.tunable().items()}
     optimizer = torch.optim.Adam(weights.values(), lr=config.lr)  # leaves alone what gets no gradient
     random = torch.Generator().manual_seed(config.seed)
 
@@ -93,7 +88,7 @@ def tune_steps(
         if config.locality:
             _hold(tuned, generator, perceptual, w_plus, size, random, config)
 
-    shared = dict(generator.named_parameters())
+    shared = generator.tunable()
     values = list(weights.values())
     for best in search(values, objective, optimizer, steps, config.patience, regularize=hold):
         changes = {name: value - shared[name] for name, value in zip(weights, best, strict=True)}
@@ -104,9 +99,9 @@ def tuned_generator(generator: Generator, differences: Mapping[str, Tensor]) -> 
     """Copy a generator with differences, from `tune_steps` and by parameter name, added to its weights."""
     with torch.inference_mode(False):  # weights made under it could not enter an optimization
         tuned = copy.deepcopy(generator)
+        weights = tuned.tunable()
         for name, difference in differences.items():
-            weight = tuned.get_parameter(name)
-            weight += difference.to(weight)
+            weights[name].add_(difference.to(weights[name]))
     return tuned
 
 

@@ -12,7 +12,15 @@ from torch import Tensor
 
 from samm.errors import OptionError
 
-__all__ = ["STRENGTH_RANGE", "area_excess", "binary_loss", "dose_mask", "paint_mask", "update_mask"]
+__all__ = [
+    "STRENGTH_RANGE",
+    "area_excess",
+    "binary_loss",
+    "check_strength",
+    "dose_mask",
+    "paint_mask",
+    "update_mask",
+]
 
 STRENGTH_RANGE = (0.0, 2.0)  # of a mask: 0 the generator alone, 1 as predicted, 2 keeps more of the photo
 
@@ -42,12 +50,21 @@ def dose_mask(keep_photo: Tensor, strength: float) -> Tensor:
     Raises:
         OptionError: `strength` outside 0…2.
     """
-    low, high = STRENGTH_RANGE
-    if not low <= strength <= high:
-        raise OptionError(f"Mask strength is {strength:g}; choose a value from {low:g} to {high:g}.")
+    check_strength(strength)
     if strength == 1:
         return keep_photo  # exactly as predicted, without a rounding of the power
     return 1 - (1 - keep_photo) ** strength
+
+
+def check_strength(strength: float) -> None:
+    """Refuse a mask strength outside 0…2.
+
+    Raises:
+        OptionError: with the value and the range.
+    """
+    low, high = STRENGTH_RANGE
+    if not low <= strength <= high:
+        raise OptionError(f"The mask strength is {strength:g}; choose a value from {low:g} to {high:g}.")
 
 
 def paint_mask(keep_photo: Tensor, keep: Tensor | None = None, draw: Tensor | None = None) -> Tensor:

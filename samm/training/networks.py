@@ -20,8 +20,8 @@ from samm.method.alignment import Alignment, Levels, aligner
 from samm.models import DESCRIPTOR, PRESETS, ST_LPIPS, ModelSpec, load
 from samm.networks.encoders.e4e import E4E
 from samm.networks.encoders.iterative import Iterative
+from samm.networks.generators import Generator
 from samm.networks.generators.mobile import MobileStyleGAN
-from samm.networks.generators.stylegan2 import StyleGAN2
 from samm.networks.identity import FaceRes
 from samm.networks.ops import area_resize
 from samm.networks.perceptual import STLPIPS
@@ -42,7 +42,7 @@ VGG_FILE = WeightFile(
 class Networks:
     """All networks on one device, frozen until a trainer wakes its own."""
 
-    generator: MobileStyleGAN | StyleGAN2
+    generator: Generator
     encoder: Iterative | E4E
     samm: Levels
     alex: nn.Module  # ST-LPIPS; as is vgg

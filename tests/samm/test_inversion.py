@@ -2,16 +2,19 @@
 
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 import samm
-from samm.inversion import redose
+from samm.crop.domains import CARS
 from samm.likeness.refinement import RefineConfig, refine_steps
 from samm.method.gathering import gather
 from samm.metrics import psnr, ssim
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +29,7 @@ def test_same_photo_same_bytes(small, tiny, tiny_crop):
 def test_the_result_is_whole_and_survives_pickling(small, tiny):
     again = pickle.loads(pickle.dumps(small))
     size = tiny.resolution
-    for picture in (again.crop, again.generated, again.aligned, again.blended):
+    for picture in (again.photo_u8, again.generated, again.aligned, again.blended):
         assert picture.shape == (size, size, 3)
         assert picture.dtype == np.uint8
     assert again.w_plus.shape == (1, tiny.generator.num_layers, 512)
@@ -36,20 +39,33 @@ def test_the_result_is_whole_and_survives_pickling(small, tiny):
     assert torch.equal(again.gathered, gather(small.masks.values(), size))
 
 
-def test_the_gathered_mask_is_not_carried_around(small):
-    assert small.gathered.shape[-1] == len(small.crop)
-    assert "gathered" not in small.__getstate__()
-
-
-def test_mask_strength_ends(small, tiny, tiny_crop):
-    drawn = samm.invert(tiny_crop, tiny, samm.Options(mask_strength=0))
-    assert np.array_equal(drawn.blended, drawn.aligned)
-    assert np.array_equal(redose(small, 0).blended, small.aligned)
-    assert redose(small, 1) is small
-    assert np.abs(redose(redose(small, 2), 1).blended.astype(int) - small.blended).max() <= 1
-    more = redose(small, 2)
+def test_mask_strength_ends(small):
+    assert np.array_equal(replace(small, strength=0).blended, small.aligned)
+    more = replace(small, strength=2)
+    assert np.array_equal(replace(more, strength=1).blended, small.blended)
     assert more.keep_photo.mean() > small.keep_photo.mean()
-    assert psnr(more.crop, more.blended) > psnr(small.crop, small.blended)
+    assert psnr(more.photo_u8, more.blended) > psnr(small.photo_u8, small.blended)
+    assert more.report["mask_strength"] == 2
+    with pytest.raises(samm.OptionError, match="The mask strength is 3; choose a number from 0 to 2"):
+        replace(small, strength=3)
+
+
+def test_a_better_inversion_keeps_strength_and_paint(small, quick):
+    keep = torch.zeros(1, 1, 512, 512)
+    keep[..., :100] = 1
+    refined = samm.refine(replace(small, strength=0, keep=keep), quick, 1)
+    assert np.array_equal(refined.blended[:, :100], small.photo_u8[:, :100])
+    assert np.array_equal(refined.blended[:, 100:], refined.aligned[:, 100:])
+
+
+def test_a_crop_of_a_photo_is_inverted_as_its_pixels_are(small, tiny, tiny_crop):
+    photo = samm.open(EXAMPLES / "astronaut.jpg")
+    crop = photo.faces[0]
+    inversion = samm.invert(crop, tiny)
+    assert inversion.crop is crop
+    assert np.array_equal(inversion.blended, samm.invert(crop.pixels(512), tiny).blended)
+    with pytest.raises(samm.OptionError, match="crop of a car, and the preset tiny draws faces"):
+        samm.invert(photo.locate(CARS)[0], tiny)
 
 
 def test_progress_tells_every_stage(tiny, tiny_crop):
@@ -74,7 +90,6 @@ def test_report_is_plain_and_complete(small):
         {"encoder_steps": 0},
         {"encoder_steps": 11},
         {"iterations": 0},
-        {"mask_strength": 2.5},
         {"refine_steps": -1},
         {"tune_steps": 501},
     ],
@@ -98,9 +113,9 @@ def test_refinement_lowers_the_error_and_reports_its_steps(small, tiny):
     refined = samm.refine(small, tiny, 6)
     assert refined.refined == 6
     assert refined.report["psnr"]["generated"] > small.report["psnr"]["generated"]
-    assert np.array_equal(refined.crop, small.crop)
+    assert np.array_equal(refined.photo_u8, small.photo_u8)
     assert refined.seconds["Encoding"] > small.seconds["Encoding"]  # the first pass counts
-    both = samm.invert(small.crop, tiny, samm.Options(refine_steps=6))
+    both = samm.invert(small.photo_u8, tiny, samm.Options(refine_steps=6))
     assert np.array_equal(both.blended, refined.blended)
 
 

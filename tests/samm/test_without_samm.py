@@ -8,7 +8,6 @@ import pytest
 import torch
 
 import samm
-from samm.inversion import redose
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +30,7 @@ def test_the_generators_picture_is_the_result(alone):
 def test_nothing_is_kept_at_any_strength(alone):
     assert alone.gathered.shape == (1, 1, 256, 256)
     assert not alone.gathered.any()
-    assert np.array_equal(redose(alone, 2).blended, alone.generated)
+    assert np.array_equal(replace(alone, strength=2).blended, alone.generated)
 
 
 def test_the_report_says_so(alone):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 
 __all__ = ["LEVELS", "ROWS", "STYLE_DIM", "Adapt", "Generator"]
 
@@ -24,7 +24,10 @@ Adapt = Callable[[int, Tensor], Tensor]
 
 
 class Generator(Protocol):
-    """A frozen face generator over W+."""
+    """A frozen generator over W+: all that the rest of the program knows of one.
+
+    Another generator is a module with these members, and an entry in `samm.models.PRESETS`.
+    """
 
     num_layers: int  # L, the rows of w_plus
     resolution: int  # edge of the finished picture in pixels
@@ -33,6 +36,10 @@ class Generator(Protocol):
     @property
     def rgb_styles(self) -> tuple[int, ...]:
         """Indices of the styles that only color the picture: those of ToRGB and `to_img`."""
+        ...
+
+    def tunable(self) -> dict[str, nn.Parameter]:
+        """Give its own weights that tuning may bend, by name: those of the blocks from 8² to 128²."""
         ...
 
     def mapping(self, z: Tensor) -> Tensor:

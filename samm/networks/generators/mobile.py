@@ -119,6 +119,10 @@ class MobileStyleGAN(nn.Module):
         """Index of the last style, that of `to_img`; see `Generator`."""
         return (3 * len(self.blocks) + 1,)
 
+    def tunable(self) -> dict[str, nn.Parameter]:
+        """Give the weights of the blocks from 8² to 128²; see `Generator`."""
+        return dict(self.blocks[:5].named_parameters(prefix="blocks"))
+
     def styles(self, w_plus: Tensor) -> tuple[Tensor, ...]:
         """Map w_plus (N, L, 512) to s: `conv1`, three styles for each block, `to_img`."""
         if w_plus.ndim != 3 or w_plus.shape[1:] != (self.num_layers, STYLE_DIM):

@@ -194,6 +194,10 @@ class StyleGAN2(nn.Module):
         """Indices of the styles of the ToRGB layers; see `Generator`."""
         return tuple(range(1, 3 * len(self.to_rgbs) + 2, 3))
 
+    def tunable(self) -> dict[str, nn.Parameter]:
+        """Give the weights of the convolutions from 8² to 128²; see `Generator`."""
+        return dict(self.convs[:10].named_parameters(prefix="convs"))
+
     def styles(self, w_plus: Tensor) -> tuple[Tensor, ...]:
         """Map w_plus (N, L, 512) to s: first and second convolution and ToRGB at each resolution."""
         if w_plus.ndim != 3 or w_plus.shape[1:] != (self.num_layers, STYLE_DIM):

@@ -102,7 +102,7 @@ def test_same_names_from_two_folders_do_not_overwrite_each_other(tmp_path):
 
 def test_wrong_options_are_sentences(tmp_path, capsys):
     assert run("invert", EXAMPLES / "hopper.jpg", "--out", tmp_path, "--mask-strength", "3") == 1
-    assert "mask strength is 3.0; choose a value from 0 to 2" in capsys.readouterr().err
+    assert "The mask strength is 3; choose a number from 0 to 2" in capsys.readouterr().err
     assert run("invert", EXAMPLES / "hopper.jpg", "--out", tmp_path, "--tune", "501") == 1
     assert "tune steps is 501; choose a value from 0 to 500" in capsys.readouterr().err
     assert run("invert", tmp_path / "nothing.jpg", "--out", tmp_path) == 1

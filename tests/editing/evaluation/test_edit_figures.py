@@ -21,7 +21,6 @@ from editing.moves.scorer import SCORES, Scorer
 from editing.recipe.recipe import Recipe
 from samm.crop.png import save_png
 from samm.errors import OptionError
-from samm.inversion import redose
 from samm.metrics import psnr
 
 
@@ -101,8 +100,8 @@ SEEN = Change("a change", lambda *arguments: None, lambda *pictures: {"target": 
 
 
 def test_a_result_that_is_the_photo_has_the_best_figures(small, judges):
-    perfect = replace(small, blended=small.crop)
-    found = measure_edit(Edited(perfect, small.crop), SEEN, judges)
+    perfect = replace(small, aligned_pm1=small.photo_pm1)
+    found = measure_edit(Edited(perfect, small.photo_u8), SEEN, judges)
     assert found["identity"] == pytest.approx(1)
     assert found["identity_before"] == pytest.approx(1)
     assert found["background_psnr"] == PSNR_LIMIT
@@ -111,24 +110,24 @@ def test_a_result_that_is_the_photo_has_the_best_figures(small, judges):
 
 
 def test_a_change_of_the_face_alone_leaves_the_background(small, judges):
-    face = small.crop.copy()
+    face = small.photo_u8.copy()
     face[~background(512)] = 255 - face[~background(512)]
-    found = measure_edit(Edited(replace(small, blended=small.crop), face), SEEN, judges)
+    found = measure_edit(Edited(replace(small, aligned_pm1=small.photo_pm1), face), SEEN, judges)
     assert found["background_psnr"] == PSNR_LIMIT
     # The ellipse's edge is averaged from 512 pixels to 256, so a trace of the face lies beside it.
-    inverse = measure_edit(Edited(small, 255 - small.crop), SEEN, judges)
+    inverse = measure_edit(Edited(small, 255 - small.photo_u8), SEEN, judges)
     assert found["background_st_lpips"] < 0.02 * inverse["background_st_lpips"]
     assert found["identity"] < 0.9
     assert inverse["background_psnr"] < 15
 
 
 def test_a_change_of_the_background_alone_leaves_identity(small, judges):
-    wall = small.crop.copy()
+    wall = small.photo_u8.copy()
     wall[:, :40] = wall[:, -40:] = 0  # beside the box that the descriptor looks at
-    found = measure_edit(Edited(replace(small, blended=small.crop), wall), SEEN, judges)
+    found = measure_edit(Edited(replace(small, aligned_pm1=small.photo_pm1), wall), SEEN, judges)
     assert found["identity"] == pytest.approx(1, abs=1e-5)
     outside = background(512)
-    assert found["background_psnr"] == pytest.approx(psnr(small.crop[outside], wall[outside]))
+    assert found["background_psnr"] == pytest.approx(psnr(small.photo_u8[outside], wall[outside]))
     assert found["background_st_lpips"] > 0.001
 
 
@@ -136,7 +135,7 @@ def test_identity_is_measured_to_the_photo_and_to_the_result_before(small, judge
     found = measure_edit(Edited(small, small.blended), SEEN, judges)
     assert found["identity_before"] == pytest.approx(1)
     assert found["identity"] < 0.9999
-    back = measure_edit(Edited(small, small.crop), SEEN, judges)
+    back = measure_edit(Edited(small, small.photo_u8), SEEN, judges)
     assert back["identity"] == pytest.approx(1)
     assert back["identity_before"] == pytest.approx(found["identity"], abs=1e-5)
 
@@ -145,7 +144,7 @@ def test_what_was_kept_is_measured_where_the_mask_kept_it(small, judges):
     left = torch.zeros(1, 1, 256, 256)
     left[..., :128] = 1
     masked = replace(small, masks={256: left})
-    picture = small.crop.copy()
+    picture = small.photo_u8.copy()
     picture[:, 300:] = 0
     assert measure_edit(Edited(masked, picture), SEEN, judges)["kept_psnr"] == PSNR_LIMIT
     picture[:, 100:200] += 9
@@ -175,14 +174,14 @@ def test_edits_are_recipes_with_attributes():
 
 def test_a_recipe_is_applied_with_the_mask_strength_of_the_inversion(small, tiny, tools, scores):
     (nothing,) = changes([Recipe()], tools, scores)
-    softer = redose(small, 0.5)
+    softer = replace(small, strength=0.5)
     for inversion in (small, softer):
         assert np.array_equal(nothing.apply(inversion, tiny, "reuse")[1], inversion.blended)
     (older,) = changes([Recipe({"age": 2.0})], tools, scores)
     assert older.name == "age +2.0"
-    drawn, blended = older.apply(redose(small, 0), tiny, "reuse")
+    drawn, blended = older.apply(replace(small, strength=0), tiny, "reuse")
     assert np.array_equal(drawn, blended)
-    assert older.score(small.crop, small.crop, small.crop)["target"] == 0
+    assert older.score(small.photo_u8, small.photo_u8, small.photo_u8)["target"] == 0
 
 
 # Tables ---------------------------------------------------------------------------------------------------

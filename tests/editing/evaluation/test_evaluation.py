@@ -250,7 +250,7 @@ def test_figures_agree_with_the_inversion(tiny, tiny_crop, judges):
         assert figures.pictures[picture]["ssim"] == inversion.report["ssim"][attribute]
     assert figures.mask_area == inversion.report["kept"]["gathered"]
     assert figures.seconds == 2.5
-    equal = replace(inversion, blended=inversion.crop)
+    equal = replace(inversion, aligned_pm1=inversion.photo_pm1)
     scores = measure("a", "samm", equal, ("blended",), 1.0, judges).pictures["blended"]
     assert scores["psnr"] == math.inf
     assert scores["st_lpips"] == pytest.approx(0, abs=1e-6)

@@ -43,6 +43,7 @@ from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.file import from_json, load_recipe
 from editing.recipe.recipe import ComponentEdit, Recipe, TextEdit
 from editing.strip import grid, strip
+from samm.crop.crop import Crop, Photo
 from samm.crop.faces import find_faces
 from samm.crop.photo import open_photo
 from samm.crop.png import read_png_text
@@ -68,7 +69,9 @@ def visit(small, tiny, tools, tmp_path, detector) -> Session:
     """A visitor who has inverted a photo, made the face older, and looks at the result."""
     photo = files.copy_upload(HOPPER, tmp_path)
     faces = tuple(find_faces(open_photo(photo), detector))
-    session = Session(tmp_path, photo, faces, faces[0].quad).inverted(pack(small, tmp_path))
+    crop = Crop(Photo(photo), faces[0].quad).with_pixels(small.photo_u8)
+    packed = pack(replace(small, crop=crop), tmp_path)
+    session = Session(tmp_path, photo, faces, faces[0].quad).inverted(packed)
     session = session.stepped(Recipe(), SMALL, "", 0)
     edited = edit(small, OLDER, tiny, tools)
     session = replace(session, edit=pack_edit(edited)).stepped(OLDER, SMALL, "age", 10)
@@ -97,7 +100,7 @@ def gpu():
 def test_a_packed_inversion_comes_back(small, tmp_path):
     back = unpack(pickle.loads(pickle.dumps(pack(small, tmp_path))))
     assert back.generated is None  # nothing on the page shows it
-    assert np.array_equal(back.crop, small.crop)
+    assert np.array_equal(back.photo_u8, small.photo_u8)
     assert np.array_equal(back.aligned, small.aligned)
     assert apart(back.blended, small.blended) <= 1  # blended again, from pictures of 8 bits
     assert torch.equal(back.w_plus, small.w_plus)
@@ -126,7 +129,7 @@ def test_tuned_weights_lie_in_the_visits_folder_and_go_with_it(tuned, tmp_path):
 
 def test_a_packed_edit_gives_the_same_picture(small, tiny, tools, visit):
     edited = edit(small, OLDER, tiny, tools)
-    back = unpack_edit(pack_edit(edited))
+    back = unpack_edit(pack_edit(edited), small.crop)
     assert np.array_equal(back.aligned, edited.aligned)
     assert (back.gathered - edited.gathered).abs().max() <= 0.5 / 255 + 1e-6
     assert apart(present(visit).blended, edited.blended) <= 1
@@ -134,9 +137,10 @@ def test_a_packed_edit_gives_the_same_picture(small, tiny, tools, visit):
 
 def test_a_visitor_with_everything_costs_less_than_six_megabytes(inversion, embedded, detector, tmp_path):
     edited = edit(inversion, Recipe({"age": 2.0}, (TextEdit("blonde hair"),)), embedded, Moves(embedded))
-    photo = open_photo(ROOT / "examples" / "astronaut.jpg")
-    faces = tuple(find_faces(photo, detector))
-    tuned = replace(inversion, tuned={"pw": torch.ones(1_500_000).half()}, tuned_steps=30)
+    photo = Photo(ROOT / "examples" / "astronaut.jpg")
+    faces = tuple(find_faces(photo.pixels, detector))
+    crop = Crop(photo, faces[0].quad).with_pixels(inversion.photo_u8)
+    tuned = replace(inversion, crop=crop, tuned={"pw": torch.ones(1_500_000).half()}, tuned_steps=30)
     session = Session(tmp_path, tmp_path / "photo", faces, faces[0].quad).inverted(pack(tuned, tmp_path))
     for step in range(HISTORY):
         session = session.stepped(edited.recipe, SMALL, "", float(step))

@@ -11,7 +11,6 @@ from PIL import Image
 
 import samm
 from editing.command.__main__ import main
-from editing.command.photos import whole_photo
 from editing.edit import edit, move_code
 from editing.evaluation.measure import load_judges, measure, open_crop
 from editing.moves.moves import Moves
@@ -20,6 +19,7 @@ from editing.recipe.file import from_json, load_recipe, to_json
 from editing.recipe.line import describe, parse
 from editing.recipe.recipe import Recipe, TextEdit
 from samm.crop.cars import center_quad, crop_car
+from samm.crop.crop import Photo
 from samm.crop.domains import CARS, FACES
 from samm.crop.photo import open_photo
 from samm.crop.png import save_png
@@ -58,7 +58,7 @@ def folder(tmp_path_factory, photo) -> Path:
 
 @pytest.fixture(scope="module")
 def inversion(photo, cars) -> samm.Inversion:
-    return samm.invert(crop_car(photo, center_quad(photo), SIZE), cars)
+    return samm.invert(Photo(pixels=photo).locate(CARS)[0], cars)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def _no_detector(monkeypatch):
     def refuse() -> None:
         raise AssertionError("a face detector was loaded")
 
-    monkeypatch.setattr("editing.command.photos.load_detector", refuse)
+    monkeypatch.setattr("samm.crop.domains.load_detector", refuse)
 
 
 def run(command: str, folder: Path, out: Path, *arguments: object, preset: str = PRESET) -> int:
@@ -141,8 +141,8 @@ def test_a_crop_beyond_the_photo_is_refused(photo, placement):
 @pytest.mark.parametrize("turn", [0, 25])
 def test_pasting_touches_only_the_rectangle(photo, turn):
     quad = manual_quad((300, 170), 200, turn)
-    white, drawn = np.full((SIZE, SIZE, 3), 255, np.uint8), torch.zeros(1, 1, SIZE, SIZE)
-    changed = (whole_photo(photo, quad, white, drawn, CARS) != photo).any(2)
+    white, drawn = np.full((SIZE, SIZE, 3), 255, np.uint8), np.zeros((SIZE, SIZE), np.float32)
+    changed = (CARS.paste(photo, quad, white, drawn) != photo).any(2)
     rows, columns = np.nonzero(changed)
     angle = np.deg2rad(turn)
     x, y = columns - 300, rows - 170
@@ -151,14 +151,14 @@ def test_pasting_touches_only_the_rectangle(photo, turn):
     assert np.abs(down).max() <= 75  # not 100: the bars of the square are no part of the picture
     assert np.abs(down).max() > 68  # at the border nothing changes, lest the rectangle show
     assert changed[170, 300]
-    kept = whole_photo(photo, quad, white, torch.ones_like(drawn), CARS)
+    kept = CARS.paste(photo, quad, white, np.ones_like(drawn))
     assert np.array_equal(kept, photo)
 
 
 def test_a_crop_pasted_back_lies_where_it_was_taken(photo):
     quad = center_quad(photo)
     crop = crop_car(photo, quad, SIZE)
-    whole = whole_photo(photo, quad, crop, torch.zeros(1, 1, SIZE, SIZE), CARS)
+    whole = CARS.paste(photo, quad, crop, np.zeros((SIZE, SIZE), np.float32))
     assert np.abs(whole[..., :2].astype(int) - photo[..., :2]).max() <= 2
 
 
@@ -166,12 +166,12 @@ def test_a_crop_pasted_back_lies_where_it_was_taken(photo):
 
 
 def test_figures_count_picture_rows_only(inversion):
-    pictures = (inversion.crop[ROWS], inversion.blended[ROWS])
+    pictures = (inversion.photo_u8[ROWS], inversion.blended[ROWS])
     assert inversion.report["psnr"]["blended"] == psnr(*pictures)
     assert inversion.report["ssim"]["blended"] == ssim(*pictures)
     assert inversion.report["kept"]["gathered"] == float(inversion.keep_photo[:, :, ROWS].mean())
     assert inversion.report["kept"]["32"] == float(inversion.masks[32][:, :, 4:28].mean())
-    assert psnr(*pictures) != psnr(inversion.crop, inversion.blended)
+    assert psnr(*pictures) != psnr(inversion.photo_u8, inversion.blended)
 
 
 def test_saved_pictures_have_no_bars(folder, photo, tmp_path):
@@ -236,9 +236,9 @@ def test_evaluation_measures_picture_rows_only(inversion, cars):
     figures = measure("car", "samm", inversion, ("blended",), 1.0, judges)
     assert figures.pictures["blended"]["psnr"] == inversion.report["psnr"]["blended"]
     assert figures.mask_area == inversion.report["kept"]["gathered"]
-    bars = inversion.blended.copy()
-    bars[:32] = 255
-    other = replace(inversion, blended=bars)
+    bars = inversion.aligned_pm1.clone()
+    bars[:, :, :32] = 1
+    other = replace(inversion, aligned_pm1=bars)
     assert measure("car", "samm", other, ("blended",), 1.0, judges).pictures == figures.pictures
 
 

@@ -14,8 +14,9 @@ from editing.edit import edit, edit_all
 from editing.moves.moves import Moves
 from editing.recipe.recipe import Recipe, TextEdit
 from samm.errors import OptionError
-from samm.inversion import drawing_model, redose
+from samm.inversion import drawing_model
 from samm.likeness.tuning import TuneConfig
+from samm.models import load_generator
 from samm.pixels import to_u8
 
 OLDER = Recipe({"age": 2.0})
@@ -37,6 +38,17 @@ def _weights(generator: nn.Module) -> dict[str, Tensor]:
 
 def _same(generator: nn.Module, weights: dict[str, Tensor]) -> bool:
     return all(torch.equal(value, weights[name]) for name, value in generator.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("preset", "blocks"),
+    [("tiny", {f"blocks.{i}" for i in range(5)}), ("tiny-stylegan2-e4e", {f"convs.{i}" for i in range(10)})],
+)
+def test_a_generator_says_which_of_its_weights_may_be_tuned(preset, blocks):
+    generator = load_generator(preset, "cpu")
+    weights = generator.tunable()
+    assert {".".join(name.split(".")[:2]) for name in weights} == blocks  # from 8² to 128²
+    assert all(generator.get_parameter(name) is weight for name, weight in weights.items())
 
 
 def test_tuning_comes_nearer_to_the_photo_and_leaves_the_model_alone(quick, pivot):
@@ -95,7 +107,7 @@ def test_an_empty_edit_is_the_inversion(tuned, quick, tools):
         (drawn,) = edit_all(tuned, [Recipe(masks=masks)], quick, tools)
         assert np.array_equal(drawn.aligned, tuned.aligned)
         assert np.array_equal(drawn.blended, tuned.blended)
-    assert redose(tuned, 0).tuned is tuned.tuned
+    assert replace(tuned, strength=0).tuned is tuned.tuned
 
 
 def test_searched_words_look_through_the_tuned_weights(tuned, pivot, quick, monkeypatch):
