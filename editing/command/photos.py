@@ -16,15 +16,15 @@ from tqdm import tqdm
 
 from samm.crop.cars import center_quad, crop_car
 from samm.crop.domains import FACES, Domain
-from samm.crop.faces import NO_FACE, face_warnings, find_faces
+from samm.crop.faces import NO_FACE, Face, face_warnings, find_faces
 from samm.crop.listing import list_photos
 from samm.crop.paste import paste_back
 from samm.crop.photo import open_photo
 from samm.crop.quad import crop_face, manual_quad
+from samm.crop.turn import turn_warning, upright_faces
 from samm.errors import OptionError, PhotoError, UserError
 from samm.inversion import Inversion, Options, invert
 from samm.models import PRECISIONS, PRESETS, Model, load_detector
-from samm.networks.detector import Detector
 
 __all__ = [
     "add_model_arguments",
@@ -52,6 +52,11 @@ def add_photo_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="X,Y,SIZE[,TURN]",
         help="crop by hand instead: center and edge (of a car's crop, its width) in pixels of the photo, "
         "turn in degrees",
+    )
+    parser.add_argument(
+        "--no-turn",
+        action="store_true",
+        help="take photos as they are, also where a face lies on its side or upside down",
     )
     parser.add_argument(
         "--whole-photo", action="store_true", help="also paste the result into the whole photo"
@@ -110,8 +115,8 @@ def each_inversion(
     Returns:
         The number of failures.
     """
-    faces = model.domain == FACES
-    if args.face and not faces:
+    draws_faces = model.domain == FACES
+    if args.face and not draws_faces:
         raise OptionError(
             f"--face chooses among faces, but the preset {model.preset} draws {model.domain.name}s; leave it "
             "out, or place the crop with --crop."
@@ -122,7 +127,7 @@ def each_inversion(
     if not paths:
         return max(failures, 1)
     make_folder(args.out)
-    detector, names = load_detector() if faces else None, _output_names(paths)
+    detector, names = load_detector() if draws_faces else None, _output_names(paths)
     bar = tqdm(paths, unit="photo", disable=None, leave=False)
     for path in bar:
 
@@ -131,8 +136,15 @@ def each_inversion(
 
         try:
             photo = open_photo(path)
-            for suffix, quad, warnings in _crops(photo, detector, args):
-                crop = (crop_face if faces else crop_car)(photo, quad, model.resolution)
+            faces = None
+            if detector and args.no_turn:
+                faces = find_faces(photo, detector)
+            elif detector and not args.crop:
+                turned_deg, photo, faces = upright_faces(photo, detector)
+                if turned_deg:
+                    tqdm.write(f"{path.name}: {turn_warning(turned_deg, '--no-turn')}")
+            for suffix, quad, warnings in _crops(photo, faces, args):
+                crop = (crop_face if draws_faces else crop_car)(photo, quad, model.resolution)
                 inversion = invert(crop, model, options, tell)
                 stem = args.out / (names[path] + suffix)
                 tqdm.write(f"{stem.name}: {finish(stem, inversion, photo, quad)}")
@@ -173,17 +185,16 @@ def whole_photo(
 
 
 def _crops(
-    photo: np.ndarray, detector: Detector | None, args: argparse.Namespace
+    photo: np.ndarray, faces: list[Face] | None, args: argparse.Namespace
 ) -> Iterator[tuple[str, np.ndarray, list[str]]]:
-    """Give (suffix of the output name, quad, warnings) of each crop; without a detector, of the middle."""
+    """Give (suffix of the output name, quad, warnings) of each crop; if no faces are meant, of the middle."""
     if args.crop:
         x, y, size, turn = (*args.crop, 0.0)[:4]
         yield "", manual_quad((x, y), size, turn), []
         return
-    if detector is None:
+    if faces is None:
         yield "", center_quad(photo), []
         return
-    faces = find_faces(photo, detector)
     if not faces:
         raise PhotoError(
             NO_FACE.replace("place the crop yourself below", "place the crop yourself with --crop")

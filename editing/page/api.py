@@ -20,11 +20,12 @@ from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.file import from_json, to_json
 from editing.recipe.line import parse
 from editing.recipe.recipe import COMPONENT_RANGE, COMPONENTS, MASK_RANGE, TEXT_RANGE, Recipe
-from samm.crop.faces import NO_FACE, find_faces
+from samm.crop.faces import NO_FACE
 from samm.crop.paste import paste_back
 from samm.crop.photo import open_photo
 from samm.crop.png import png_bytes
 from samm.crop.quad import crop_face
+from samm.crop.turn import upright_faces
 from samm.errors import PhotoError, UserError, WeightsError
 from samm.inversion import Inversion
 from samm.pixels import mask_to_u8
@@ -146,8 +147,7 @@ def _invert(photo: dict | None, number: float) -> tuple[Any, Any, Inversion]:
         raise PhotoError("Call /invert first or pass the photo.")
     if gpu.MODEL is None:
         raise WeightsError(gpu.MISSING)
-    photo_u8 = open_photo(photo["path"])
-    faces = find_faces(photo_u8, gpu.DETECTOR)
+    _, photo_u8, faces = upright_faces(open_photo(photo["path"]), gpu.DETECTOR)
     if not faces:
         raise PhotoError(NO_FACE)
     if not 0 <= number < len(faces):

@@ -36,9 +36,11 @@ from editing.recipe.file import load_recipe
 from editing.recipe.line import describe, signed
 from editing.recipe.recipe import Recipe, TextEdit
 from editing.strip import GRID, STRIP, grid, strengths, strip
-from samm.crop.faces import NO_FACE, face_warnings, find_faces
+from samm.crop.faces import NO_FACE, face_warnings
 from samm.crop.photo import open_photo
+from samm.crop.png import save_png
 from samm.crop.quad import crop_face, manual_quad, quad_placement
+from samm.crop.turn import turn_warning, upright_faces
 from samm.errors import OptionError, PhotoError, UserError, WeightsError
 from samm.inversion import Inversion
 
@@ -141,7 +143,11 @@ def on_photo(_: Session, upload: dict | None, request: gr.Request) -> Iterator[U
     photo = files.copy_upload(Path(upload["path"]), folder)
     visit.photo = photo
     visit.uploads.add(Path(upload["path"]))
-    found = tuple(find_faces(photo_u8, gpu.DETECTOR))
+    turned_deg, photo_u8, faces = upright_faces(photo_u8, gpu.DETECTOR)
+    if turned_deg:
+        save_png(photo_u8, photo)  # all that follows opens the photo from there
+        gr.Warning(turn_warning(turned_deg, "turning the photo and choosing it again"))
+    found = tuple(faces)
     height, width = photo_u8.shape[:2]
     # Where no face is found the visitor starts from the largest square in the middle.
     quad = found[0].quad if found else manual_quad((width / 2, height / 2), min(height, width), 0)
