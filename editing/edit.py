@@ -189,6 +189,8 @@ def _gather(masks: Mapping[int, Tensor], inversion: Inversion, size: int) -> Ten
 
 def _finish(inversion: Inversion, recipe: Recipe, code: Tensor, picture: Tensor, gathered: Tensor) -> Edit:
     """Fit the mask to the edit and blend."""
+    if inversion.tone:
+        picture = inversion.tone.apply(picture)
     if recipe.masks == "adaptive":
         gathered = adaptive_mask(gathered, *inversion.views_pm1, picture)
     keep_photo = final_mask(gathered, recipe.mask_strength)

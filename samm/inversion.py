@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from samm.crop.domains import FACES, Domain
+from samm.crop.tone import Tone, tone_of
 from samm.errors import OptionError
 from samm.likeness.refinement import refine_steps
 from samm.likeness.tuning import TuneConfig, tune_steps, tuned_generator
@@ -51,7 +52,7 @@ Progress = Callable[[str, int, int], bool | None]
 MAX_STEPS = 500  # of a search
 
 _VIEW_SIZE = 256  # edge of the small pictures that comparisons work with
-_DERIVED = ("gathered", "photo_pm1", "views_pm1")
+_DERIVED = ("gathered", "photo_pm1", "views_pm1", "tone")
 _LIMITS = {
     "encoder_steps": (1, 10),
     "iterations": (1, 5),
@@ -141,6 +142,11 @@ class Inversion:
     def views_pm1(self) -> tuple[Tensor, Tensor]:
         """Crop and aligned picture averaged to (1, 3, 256, 256) in -1…1, with which edits are compared."""
         return area_resize(self.photo_pm1, _VIEW_SIZE), area_resize(to_pm1(self.aligned), _VIEW_SIZE)
+
+    @cached_property
+    def tone(self) -> Tone | None:
+        """The tone of a photo without color of its own, which everything drawn takes on; see there."""
+        return tone_of(self.crop)
 
     @property
     def keep_photo(self) -> Tensor:
@@ -326,6 +332,8 @@ def _align_and_blend(
         aligned, alignment = generated, Alignment({}, {})
     else:
         aligned, alignment = _align(replace(code, w_plus=w_plus), model, options.iterations, clock)
+    if tone := tone_of(crop_u8):
+        generated, aligned = tone.apply(generated), tone.apply(aligned)
     with clock.stage("Gathering masks"):
         gathered = _gather(alignment.masks, model.resolution).to(model.device)
     with clock.stage("Blending"):
