@@ -202,6 +202,8 @@ def _finish(
     inversion: Inversion, crop: Crop, recipe: Recipe, code: Tensor, picture: Tensor, gathered: Tensor
 ) -> Edit:
     """Fit the mask to the edit; the picture is blended when it is asked for."""
+    if inversion.tone:
+        picture = inversion.tone.apply(picture)
     if recipe.masks == "adaptive":
         gathered = adaptive_mask(gathered, *inversion.views_pm1, picture)
     return Edit(crop=crop, w_plus=code, aligned_pm1=picture, gathered=gathered, recipe=recipe)

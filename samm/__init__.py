@@ -1,5 +1,8 @@
 """Out-of-domain GAN inversion with SAMM: photo → crop → inversion → edit → paste back."""
 
+from pathlib import Path
+from typing import BinaryIO
+
 from samm.crop.crop import Crop, Photo
 from samm.errors import OptionError, PhotoError, UserError, WeightsError
 from samm.inversion import Inversion, Options, invert, refine, tune
@@ -8,7 +11,15 @@ from samm.picture import Picture
 
 __version__ = "0.1.0"
 
-open = Photo.open
+
+def open(source: str | Path | BinaryIO) -> Photo:
+    """Read a photo from a path or a binary stream, and turn it upright where its faces lie on their side.
+
+    Raises:
+        PhotoError: the file is missing, unreadable, empty, damaged, too large or too small.
+    """
+    return Photo.open(source).upright()
+
 
 __all__ = [
     "Crop",

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from samm.crop.crop import Crop
+from samm.crop.tone import Tone, tone_of
 from samm.errors import OptionError
 from samm.likeness.refinement import refine_steps
 from samm.likeness.tuning import TuneConfig, tune_steps, tuned_generator
@@ -126,6 +127,11 @@ class Inversion(Picture):
     def views_pm1(self) -> tuple[Tensor, Tensor]:
         """Crop and aligned picture averaged to (1, 3, 256, 256) in -1…1, with which edits are compared."""
         return area_resize(self.photo_pm1, _VIEW_SIZE), area_resize(to_pm1(self.aligned), _VIEW_SIZE)
+
+    @cached_property
+    def tone(self) -> Tone | None:
+        """The tone of a photo without color of its own, which everything drawn takes on; see there."""
+        return tone_of(self.photo_u8)
 
     @property
     def notice(self) -> str | None:
@@ -309,6 +315,8 @@ def _align_and_blend(code: Code, crop: Crop, model: Model, options: Options, clo
         aligned, alignment = _align(
             replace(code, w_plus=w_plus), model, model.samm, options.iterations, clock
         )
+    if tone := tone_of(crop.pixels(model.resolution)):
+        generated, aligned = tone.apply(generated), tone.apply(aligned)
     with clock.stage("Gathering masks"):
         inversion = Inversion(
             crop=crop,

@@ -16,6 +16,7 @@ from samm.crop.crop import Crop, Photo
 from samm.crop.domains import Domain
 from samm.crop.faces import NO_FACE
 from samm.crop.listing import list_photos
+from samm.crop.turn import turn_warning
 from samm.errors import OptionError, PhotoError, UserError
 from samm.inversion import Inversion, Options, invert
 from samm.models import PRECISIONS, PRESETS, Model
@@ -45,6 +46,11 @@ def add_photo_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="X,Y,SIZE[,TURN]",
         help="crop by hand instead: center and edge (of a car's crop, its width) in pixels of the photo, "
         "turn in degrees",
+    )
+    parser.add_argument(
+        "--no-turn",
+        action="store_true",
+        help="take photos as they are, also where a face lies on its side or upside down",
     )
     parser.add_argument(
         "--whole-photo", action="store_true", help="also paste the result into the whole photo"
@@ -122,7 +128,12 @@ def each_inversion(
             bar.set_postfix_str(f"{name}: {stage}" + (f" {done}/{total}" if total > 1 else ""))
 
         try:
-            for suffix, crop, warnings in _crops(Photo.open(path), model.domain, args):
+            photo = Photo.open(path)
+            if not (args.no_turn or args.crop):
+                photo = photo.upright(model.domain)
+                if photo.turned_deg:
+                    tqdm.write(f"{path.name}: {turn_warning(photo.turned_deg, '--no-turn')}")
+            for suffix, crop, warnings in _crops(photo, model.domain, args):
                 inversion = invert(crop, model, options, tell)
                 stem = args.out / (names[path] + suffix)
                 tqdm.write(f"{stem.name}: {finish(stem, inversion)}")

@@ -149,7 +149,8 @@ def _invert(photo: dict | None, number: float) -> Inversion:
         raise PhotoError("Call /invert first or pass the photo.")
     if gpu.MODEL is None:
         raise WeightsError(gpu.MISSING)
-    faces = Photo.open(GATE.recorded(photo)).locate(gpu.MODEL.domain, gpu.DETECTOR)
+    photo_of = Photo.open(GATE.recorded(photo)).upright(gpu.MODEL.domain, gpu.DETECTOR)
+    faces = photo_of.locate(gpu.MODEL.domain, gpu.DETECTOR)
     if not faces:
         raise PhotoError(NO_FACE)
     if not 0 <= number < len(faces):

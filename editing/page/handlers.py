@@ -39,9 +39,11 @@ from editing.recipe.line import describe, signed
 from editing.recipe.recipe import Recipe, TextEdit
 from editing.strip import GRID, STRIP, grid, strengths, strip
 from samm.crop.crop import Crop, Photo
-from samm.crop.faces import NO_FACE, face_warnings, find_faces
+from samm.crop.faces import NO_FACE, face_warnings
 from samm.crop.photo import open_photo
+from samm.crop.png import save_png
 from samm.crop.quad import crop_face, manual_quad, quad_placement
+from samm.crop.turn import turn_warning, upright_faces
 from samm.errors import OptionError, PhotoError, UserError, WeightsError
 from samm.inversion import Inversion
 
@@ -143,7 +145,11 @@ def on_photo(_: Session, upload: dict | None, request: gr.Request) -> Iterator[U
     visit.folders.append(folder)
     photo = files.copy_upload(admitted, folder)
     visit.photo = photo
-    found = tuple(find_faces(photo_u8, gpu.DETECTOR))
+    turned_deg, photo_u8, faces = upright_faces(photo_u8, gpu.DETECTOR)
+    if turned_deg:
+        save_png(photo_u8, photo)  # all that follows opens the photo from there
+        gr.Warning(turn_warning(turned_deg, "turning the photo and choosing it again"))
+    found = tuple(faces)
     height, width = photo_u8.shape[:2]
     # Where no face is found the visitor starts from the largest square in the middle.
     quad = found[0].quad if found else manual_quad((width / 2, height / 2), min(height, width), 0)

@@ -15,10 +15,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from samm.crop.domains import FACES, Domain
+from samm.crop.domains import FACES, Domain, Place
 from samm.crop.faces import Face, FaceDetector, face_warnings
 from samm.crop.photo import open_photo
 from samm.crop.quad import Placement, manual_quad, quad_placement
+from samm.crop.turn import turn_photo
 
 __all__ = ["Crop", "Photo"]
 
@@ -32,15 +33,22 @@ class Photo:
         path: of its file; read when pixels are first asked for.
         pixels: uint8 (H, W, 3), for a photo without a file.
         name: for people; the file's if None.
+        turned_deg: by how much the picture of the file is turned clockwise: 0, 90, 180 or 270.
     """
 
     def __init__(
-        self, path: str | Path | None = None, pixels: np.ndarray | None = None, name: str | None = None
+        self,
+        path: str | Path | None = None,
+        pixels: np.ndarray | None = None,
+        name: str | None = None,
+        turned_deg: int = 0,
     ):
         if (path is None) == (pixels is None):
             raise ValueError("a photo has either a path or pixels")
         self.path = None if path is None else Path(path)
         self.name = name or (self.path.name if self.path else "photo")
+        self.turned_deg = turned_deg
+        self._places: dict[Domain, list[Place]] = {}
         if pixels is not None:
             self.pixels = pixels
 
@@ -65,7 +73,7 @@ class Photo:
             PhotoError: its file cannot be read any more.
         """
         assert self.path is not None
-        return open_photo(self.path)
+        return turn_photo(open_photo(self.path), self.turned_deg)
 
     @cached_property
     def faces(self) -> tuple[Crop, ...]:
@@ -79,9 +87,26 @@ class Photo:
             domain: what to look for, as `model.domain`.
             detector: finds faces; the embedded one if None.
         """
-        return tuple(
-            Crop(self, place.quad, domain, place.face) for place in domain.locate(self.pixels, detector)
-        )
+        if domain not in self._places:
+            self._places[domain] = domain.locate(self.pixels, detector)
+        return tuple(Crop(self, place.quad, domain, place.face) for place in self._places[domain])
+
+    def upright(self, domain: Domain = FACES, detector: FaceDetector | None = None) -> Photo:
+        """Give the photo turned so that what it shows stands upright; itself where it does.
+
+        Args:
+            domain: what to look for.
+            detector: finds faces; the embedded one if None.
+        """
+        crops = self.locate(domain, detector)
+        turn_deg = domain.turn(self.pixels, [crop.face for crop in crops if crop.face], detector)
+        if not turn_deg:
+            return self
+        turned = turn_photo(self.pixels, turn_deg)
+        total_deg = (self.turned_deg + turn_deg) % 360
+        photo = Photo(self.path, None if self.path else turned, self.name, total_deg)
+        photo.pixels = turned
+        return photo if photo.locate(domain, detector) else self
 
     def crop(self, x: float, y: float, size: float, turn: float = 0.0, domain: Domain = FACES) -> Crop:
         """Place a crop by hand.
@@ -100,8 +125,8 @@ class Photo:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what can be read or found again."""
-        kept = ("path", "name") if self.path else ("path", "name", "pixels")
-        return {name: self.__dict__[name] for name in kept}
+        kept = ("path", "name", "turned_deg") + (() if self.path else ("pixels",))
+        return {**{name: self.__dict__[name] for name in kept}, "_places": {}}
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,5 +196,7 @@ class Crop:
 
     def light(self) -> Crop:
         """Derive the same crop without pixels in memory, of itself or of a photo that has a path."""
-        photo = Photo(self.photo.path, name=self.photo.name) if self.photo.path else self.photo
+        photo = self.photo
+        if photo.path:
+            photo = Photo(photo.path, name=photo.name, turned_deg=photo.turned_deg)
         return replace(self, photo=photo, cut={})

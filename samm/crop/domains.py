@@ -10,6 +10,7 @@ Letters: H W pixels of the photo, S edge of a crop.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from samm.crop.cars import CAR_FRAME, center_quad, crop_car
 from samm.crop.faces import Face, FaceDetector, find_faces
 from samm.crop.paste import paste_back
 from samm.crop.quad import crop_face
+from samm.crop.turn import find_turn
 from samm.frame import Frame
 from samm.networks.detector import load_detector
 
@@ -54,6 +56,16 @@ class Domain(Frame, ABC):
             detector: finds faces; the embedded one, loaded when first needed, if None.
         """
 
+    def turn(self, photo_u8: np.ndarray, faces: Sequence[Face], detector: FaceDetector | None = None) -> int:
+        """Tell by how many degrees clockwise a photo must be turned to be upright: 0, 90, 180 or 270.
+
+        Args:
+            photo_u8: uint8 (H, W, 3).
+            faces: found in it as it is.
+            detector: finds faces; the embedded one, loaded when first needed, if None.
+        """
+        return 0
+
     @abstractmethod
     def crop(self, photo_u8: np.ndarray, quad: np.ndarray, size: int) -> np.ndarray:
         """Cut a quad (4, 2) out of a photo as an upright square with this domain's bars, uint8 (S, S, 3).
@@ -82,6 +94,9 @@ class _Faces(Domain):
     def locate(self, photo_u8: np.ndarray, detector: FaceDetector | None = None) -> list[Place]:
         faces = find_faces(photo_u8, detector or _embedded_detector())
         return [Place(face.quad, face) for face in faces]
+
+    def turn(self, photo_u8: np.ndarray, faces: Sequence[Face], detector: FaceDetector | None = None) -> int:
+        return find_turn(photo_u8, faces, detector or _embedded_detector())
 
     def crop(self, photo_u8: np.ndarray, quad: np.ndarray, size: int) -> np.ndarray:
         return crop_face(photo_u8, quad, size)

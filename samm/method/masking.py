@@ -64,7 +64,7 @@ def check_strength(strength: float) -> None:
     """
     low, high = STRENGTH_RANGE
     if not low <= strength <= high:
-        raise OptionError(f"The mask strength is {strength:g}; choose a value from {low:g} to {high:g}.")
+        raise OptionError(f"The mask strength is {strength:g}; choose a number from {low:g} to {high:g}.")
 
 
 def paint_mask(keep_photo: Tensor, keep: Tensor | None = None, draw: Tensor | None = None) -> Tensor:
