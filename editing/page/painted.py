@@ -32,7 +32,7 @@ def check_painted(editor: gr.ImageEditor, value: Any) -> None:
     pictures = [value.get("background"), value.get("composite"), *layers]
     waiting = editor.blob_storage.get(str(value.get("id")))
     if waiting:
-        pictures += [waiting.background, waiting.composite, *waiting.layers]
+        pictures += [waiting.background, waiting.composite, *(waiting.layers or [])]
     for picture in pictures:
         if picture is not None and not _fits(picture):
             raise PhotoError(_UNFIT)

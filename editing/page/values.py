@@ -7,7 +7,7 @@ the control or argument, and is no error of ours.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 import gradio as gr
 
@@ -60,18 +60,19 @@ def _wanted(part: Any, value: Any) -> str:
     if isinstance(part, gr.Number | gr.Slider):
         if not _is_number(value):
             return "a number"
-        return "a whole number" if isinstance(part, gr.Number) and part.precision == 0 and value % 1 else ""
+        is_fitting = isinstance(part, gr.Slider) or part.precision != 0 or not value % 1
+        return "" if is_fitting else "a whole number"
     if isinstance(part, gr.Checkbox):
         return "" if isinstance(value, bool) else "true or false"
     if isinstance(part, gr.Radio | gr.Dropdown):
         choices = [choice for _, choice in part.choices]
-        return "" if isinstance(value, str) and value in choices else f"one of {', '.join(choices)}"
+        return "" if isinstance(value, str) and value in choices else f"one of {', '.join(map(str, choices))}"
     if isinstance(part, gr.Textbox | gr.Button):
         return "" if isinstance(value, str | None) else "text"
     return ""
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

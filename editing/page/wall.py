@@ -41,7 +41,7 @@ _FILE = re.compile(r"/gradio_api/file[=/](.*)", re.DOTALL)
 
 def open_doors() -> dict[str, Any]:
     """Put the doors in, and give what `launch` needs for it."""
-    routes.upload_fn = upload  # looked up at each request
+    routes.upload_fn = upload  # pyright: ignore[reportPrivateImportUsage] - looked up at each request
     limit_strokes()
     return {"app_kwargs": {"middleware": [Middleware(Wall)]}, "enable_monitoring": False, "num_workers": 0}
 
@@ -78,7 +78,7 @@ class GatedBlocks(gr.Blocks):
         function = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
         try:
             if options.get("iterator") is None:  # else it goes on with inputs that have passed
-                inputs = _admit(function, inputs, session)
+                inputs = _admit(function, inputs, session, options.get("state"))
                 event = options.get("event_data")
                 if event is not None and any(name == "select" for _, name in function.targets):
                     event._data = check_pick(event._data)
@@ -99,7 +99,7 @@ class GatedBlocks(gr.Blocks):
             raise gr.Error(MISFIT, print_exception=False) from error
 
 
-def _admit(function: Any, inputs: list[Any], session: str | None) -> list[Any]:
+def _admit(function: Any, inputs: list[Any], session: str | None, state: Any) -> list[Any]:
     """Check the values of a call.
 
     Raises:
@@ -115,6 +115,8 @@ def _admit(function: Any, inputs: list[Any], session: str | None) -> list[Any]:
         )
     values = [GATE.admit(value, session) for value in inputs]
     for part, value in zip(function.inputs, values, strict=False):
+        if state is not None and not part.stateful and part._id in state:
+            part = state[part._id]  # a session's own, once a handler has changed it
         if getattr(part, "data_model", None) and not isinstance(value, dict | list | None):
             raise PhotoError(REFUSED)
         check_value(part, value)
