@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from editing.moves import weights
+from editing.moves.age import apparent_age, strength_between
 from editing.moves.cache import Recent
 from editing.moves.components import Components, component_direction, load_components
 from editing.moves.directions import Direction, load_direction, load_directions, sample_w, sigma_along
@@ -31,13 +32,15 @@ from editing.moves.words.global_directions import (
 from editing.moves.words.mapper import mapper_of
 from editing.moves.words.model import TextModel, load_text_model
 from editing.moves.words.optimize import search
+from editing.recipe.ages import Age, read_age
 from editing.recipe.attributes import CarAttribute, find
-from editing.recipe.recipe import Recipe, TextEdit
+from editing.recipe.recipe import Recipe, TextEdit, neutral_of
 from samm.crop.domains import FACES
 from samm.errors import OptionError, WeightsError
 from samm.inversion import Inversion, Progress
 from samm.models import DEFAULT, PRESETS, Model, load_descriptor
 from samm.networks.identity import FaceRes
+from samm.pixels import to_pm1
 
 __all__ = ["Moves"]
 
@@ -112,10 +115,19 @@ class Moves:
         _ = self._own_directions, self.components, self._channels
 
     def warnings(self, recipe: Recipe) -> list[str]:
-        """Say which words of a recipe the text model does not know."""
+        """Say which words of a recipe the text model does not know, and that ages are estimates.
+
+        Every way in for a recipe shows them: words on the page, the command line, a call, a file.
+        """
         sentences = []
         for text in recipe.texts:
-            unknown = self.text_model.unknown_words(text.target)
+            if read_age(text.target):
+                sentences.append(
+                    f"The age in “{text.target}” is reached by the age slider, to about ten years."
+                )
+                continue
+            phrases = (text.target, *([text.neutral] if text.neutral != neutral_of(recipe.domain) else []))
+            unknown = [word for phrase in phrases for word in self.text_model.unknown_words(phrase)]
             if unknown:
                 listed = ", ".join(f"“{word}”" for word in unknown)
                 sentences.append(
@@ -128,8 +140,9 @@ class Moves:
     def text_move(self, text: TextEdit, inversion: Inversion, progress: Progress | None = None) -> Move:
         """Turn words into what they do to a code at a strength of 1.
 
-        Global directions serve every face; a latent optimization belongs to one inversion, see `forget`. The
-        last `MOVES_KEPT` and `OPTIMA_KEPT` of them that were used are kept.
+        Ages are moves of the age slider, see `editing.moves.age`. Global directions serve every face; a
+        latent optimization belongs to one inversion, see `forget`. The last `MOVES_KEPT` and `OPTIMA_KEPT` of
+        them that were used are kept.
 
         Args:
             text: the words.
@@ -141,6 +154,8 @@ class Moves:
                 phrase.
             WeightsError: a file is missing or damaged.
         """
+        if age := read_age(text.target):
+            return self._aged(age, inversion)
         if text.method == "optimize":
             return self._searched(text, inversion, progress)
         if text.method == "mapper":
@@ -154,6 +169,13 @@ class Moves:
         """Drop what was searched for one face; a search that still runs is kept when it ends."""
         face = _face_key(inversion)
         self._optima.drop(lambda key: key[1] == face)
+
+    def _aged(self, age: Age, inversion: Inversion) -> Move:
+        """Move a face to an age, from how old its drawing looks."""
+        direction = self.direction("age")
+        now = apparent_age(to_pm1(inversion.aligned).to(self._model.device))
+        strength = strength_between(now, age.of(now))
+        return Move(w_plus=(strength * direction.sigma * direction.vector).to(self._model.device))
 
     def _global(self, text: TextEdit) -> Move:
         """Give a phrase's global direction, the same for all faces."""

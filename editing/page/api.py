@@ -5,6 +5,7 @@ They remember nothing between calls. Files come back with their provenance insid
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -20,7 +21,7 @@ from editing.page.sentences import PHRASES
 from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.file import from_json, to_json
 from editing.recipe.line import parse
-from editing.recipe.recipe import COMPONENT_RANGE, COMPONENTS, TEXT_RANGE, Recipe
+from editing.recipe.recipe import COMPONENT_RANGE, COMPONENTS, TEXT_RANGE, Recipe, require_quick
 from samm.crop.crop import Photo
 from samm.crop.faces import NO_FACE
 from samm.crop.png import png_bytes
@@ -89,6 +90,9 @@ def edit_photo(photo: dict | None, recipe: str) -> tuple[str, str, str]:
     if not isinstance(recipe, str):
         raise OptionError('recipe must be a line such as "age +2, blonde hair 0.8", or JSON as text.')
     wanted = from_json(recipe) if recipe.lstrip().startswith("{") else parse(recipe)
+    require_quick(wanted)
+    for warning in gpu.TOOLS.warnings(wanted) if gpu.TOOLS else []:
+        gr.Warning(html.escape(warning))
     inversion = _invert(photo, 0)
     if wanted.only_blends:
         edited = edit(inversion, wanted, gpu.MODEL, gpu.TOOLS)  # blending only

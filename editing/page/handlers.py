@@ -36,7 +36,7 @@ from editing.page.session import Session, forget, pack, pack_edit, unpack
 from editing.page.values import picked
 from editing.recipe.file import load_recipe
 from editing.recipe.line import describe, signed
-from editing.recipe.recipe import Recipe, TextEdit
+from editing.recipe.recipe import Recipe, TextEdit, require_quick
 from editing.strip import GRID, STRIP, grid, strengths, strip
 from samm.crop.crop import Crop, Photo
 from samm.crop.faces import NO_FACE, face_warnings
@@ -443,10 +443,9 @@ def on_recipe_file(
     """Take a recipe from JSON or from one of our PNGs."""
     if upload:
         recipe = load_recipe(GATE.file(upload, request.session_hash))
-        if any(text.method == "optimize" for text in recipe.texts):
-            raise OptionError(
-                "This recipe searches words for one face, which takes minutes; use python -m samm edit."
-            )
+        require_quick(recipe)
+        for warning in gpu.TOOLS.warnings(recipe) if gpu.TOOLS else []:
+            gr.Warning(html.escape(warning))
         yield from _restore(session, recipe, view, tinted, request)
 
 

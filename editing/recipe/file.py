@@ -63,7 +63,7 @@ def from_json(text: str, domain: str = FACES.name) -> Recipe:
     if len(text) > MAX_CHARACTERS:
         raise OptionError("This recipe is larger than 64 KB; choose one that was saved by this program.")
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=_fields)
     except (ValueError, RecursionError) as error:  # nested too deeply
         raise OptionError(
             "This recipe is not JSON, or is cut off; choose one that was saved by this program."
@@ -128,7 +128,7 @@ def load_recipe(path: str | Path, domain: str = FACES.name) -> Recipe:
                 f"The picture {path.name} holds no recipe; choose a PNG as it was saved by this program."
             )
         return from_json(text, domain)
-    text = data.decode("utf-8-sig", errors="replace")
+    text = data.decode(json.detect_encoding(data), errors="replace")  # UTF-8, 16 or 32, by mark or by zeros
     if not text.lstrip().startswith("{"):
         raise OptionError(f"{path.name} is no recipe; choose a JSON or PNG file saved by this program.")
     return from_json(text, domain)
@@ -143,6 +143,15 @@ def _differences(edit: TextEdit | ComponentEdit | Recipe) -> dict[str, Any]:
 def _plain(value: Mapping[str, float] | TextEdit | ComponentEdit) -> dict[str, Any]:
     """Turn what JSON does not know into a dictionary."""
     return dict(value) if isinstance(value, Mapping) else _differences(value)
+
+
+def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a JSON object whose fields stand there once: of two strengths, neither is surely meant."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        twice = next(name for name, _ in pairs if sum(other == name for other, _ in pairs) > 1)
+        raise OptionError(f"The recipe says {show(twice)} twice in one place; keep one of them.")
+    return content
 
 
 def _build_all(kind: type[_Part], content: Mapping[str, Any], name: str) -> list[_Part]:

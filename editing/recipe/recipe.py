@@ -21,7 +21,9 @@ from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
 
+from editing.recipe.ages import read_age
 from editing.recipe.attributes import TABLES, find
+from editing.recipe.negation import plain_words
 from samm.crop.domains import FACES
 from samm.errors import OptionError
 from samm.method.masking import STRENGTH_RANGE
@@ -45,6 +47,7 @@ __all__ = [
     "TextEdit",
     "is_whole",
     "neutral_of",
+    "require_quick",
     "show",
 ]
 
@@ -66,6 +69,9 @@ DECIMALS = 4
 class TextEdit:
     """One edit by words.
 
+    Words that deny become plain ones with the opposite sign (`editing.recipe.negation`): "no beard" at
+    1 is "beard" at −1. Words that say an age are reached by the age slider (`editing.recipe.ages`).
+
     Attributes:
         target: what to see, 1…200 characters; runs of white space become one space.
         neutral: what the photo shows now, as plain as the target.
@@ -74,7 +80,8 @@ class TextEdit:
         method: one of `METHODS`.
 
     Raises:
-        OptionError: a value outside its range, or words that cannot be used.
+        OptionError: a value outside its range, or words that cannot be used, among them two denials ("no
+            beard" at −1) and ages that are not understood.
     """
 
     target: str
@@ -91,9 +98,17 @@ class TextEdit:
             raise OptionError(
                 f"The wanted and the neutral words are both {show(target)}; change one of them."
             )
-        _set(self, "target", target)
+        strength = _number(self.strength, f"strength of {show(target)}", TEXT_RANGE)
+        plain, sign = plain_words(target)
+        if sign < 0 and strength < 0:
+            raise OptionError(
+                f"The words {show(target)} at {strength:g} deny twice; write {plain} and one sign."
+            )
+        if read_age(plain) and abs(strength) > 1:
+            raise OptionError(f"The age {show(plain)} is reached at 1; choose a strength from -1 to 1.")
+        _set(self, "target", plain)
         _set(self, "neutral", neutral)
-        _set(self, "strength", _number(self.strength, f"strength of {show(target)}", TEXT_RANGE))
+        _set(self, "strength", sign * strength + 0.0)
         if self.focus is not None:
             _set(self, "focus", _number(self.focus, f"focus of {show(target)}", FOCUS_RANGE))
         _check_choice(self.method, "text method", METHODS)
@@ -229,6 +244,19 @@ class Recipe:
     def with_component(self, edit: ComponentEdit) -> Recipe:
         """Derive a recipe with one more move along a component."""
         return replace(self, components=(*self.components, edit))
+
+
+def require_quick(recipe: Recipe) -> None:
+    """Refuse what takes minutes, for ways in where many people share one machine.
+
+    Raises:
+        OptionError: words are to be searched for one face.
+    """
+    if any(text.method == "optimize" for text in recipe.texts):
+        raise OptionError(
+            "This recipe searches words for one face, which takes minutes; leave the method out, or use "
+            "python -m samm edit on your own computer."
+        )
 
 
 def neutral_of(domain: str) -> str:

@@ -26,6 +26,7 @@ __all__ = ["FaceText", "FullCLIP", "TextModel", "load_clip", "load_face_text", "
 
 _CONFIG = Path(__file__).parent / "face_text.json"
 _WORD = re.compile(r"[a-z']+")
+_SPOKEN = re.compile(r"[\w']+")  # also numbers and other scripts, which `words` passes over
 
 
 class TextModel(Protocol):
@@ -98,7 +99,8 @@ class FaceText(nn.Module):
 
     def unknown_words(self, phrase: str) -> list[str]:
         """See `TextModel`."""
-        return [word for word in words(phrase) if word not in self._token]
+        spoken = _SPOKEN.findall(phrase.lower().replace("’", "'"))
+        return [word for word in spoken if word not in self._token]
 
     def log_odds(self, images: Tensor, texts: Tensor) -> Tensor:
         """Compare unit vectors (N, D) and (T, D): log odds (N, T) that each phrase is true of each face."""
