@@ -42,6 +42,7 @@ from editing.evaluation.tables import (
     table,
 )
 from samm.crop.domains import FACES
+from samm.crop.photo import PhotoFile
 from samm.crop.png import save_png
 from samm.errors import OptionError, UserError
 from samm.inversion import Inversion
@@ -149,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
 def _invert(args: argparse.Namespace) -> int:
     model = load(args.preset, args.device, args.precision)
 
-    def finish(stem: Path, inversion: Inversion, photo: np.ndarray, quad: np.ndarray) -> str:
+    def finish(stem: Path, inversion: Inversion, photo: PhotoFile, quad: np.ndarray) -> str:
         _save(stem, inversion, photo, quad, args)
         kept, decibels = inversion.report["kept"]["gathered"], inversion.report["psnr"]["blended"]
         return f"{100 * kept:.0f} % kept from the photo, {decibels:.1f} dB"
@@ -158,14 +159,14 @@ def _invert(args: argparse.Namespace) -> int:
 
 
 def _save(
-    stem: Path, inversion: Inversion, photo: np.ndarray, quad: np.ndarray, args: argparse.Namespace
+    stem: Path, inversion: Inversion, photo: PhotoFile, quad: np.ndarray, args: argparse.Namespace
 ) -> None:
     def save(kind: str, picture: np.ndarray) -> None:
         if kind != "whole":
             picture = inversion.domain.trim(picture)
         save_png(picture, stem.with_name(f"{stem.name}_{kind}.png"))
 
-    save("inversion", inversion.blended)
+    save("inversion", photo.crop_with_alpha(inversion.blended, quad))
     if args.masks:
         save("crop", inversion.crop)
         save("generator", inversion.generated)
@@ -179,7 +180,8 @@ def _save(
         save("sheet", np.concatenate(row, axis=1))
     if args.whole_photo:
         keep_photo = inversion.keep_photo
-        save("whole", whole_photo(photo, quad, inversion.aligned, keep_photo, inversion.domain))
+        whole = whole_photo(photo.image_u8, quad, inversion.aligned, keep_photo, inversion.domain)
+        save("whole", photo.with_alpha(whole))
     report = {**inversion.report, "quad": np.round(quad, 3).tolist()}
     stem.with_name(f"{stem.name}.json").write_text(to_json(report))
 

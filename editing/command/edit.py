@@ -24,6 +24,7 @@ from editing.recipe.line import describe, parse
 from editing.recipe.recipe import MASKS, METHODS, ComponentEdit, Recipe, TextEdit, neutral_of
 from editing.strip import GRID, STRIP, grid, join, strip
 from samm.crop.domains import FACES, Domain
+from samm.crop.photo import PhotoFile
 from samm.crop.png import save_png
 from samm.errors import OptionError
 from samm.inversion import Inversion
@@ -114,7 +115,7 @@ def _edit(args: argparse.Namespace) -> int:
     for name in recipe.attributes:
         tools.direction(name)  # says before the work, and once, which file is missing
 
-    def finish(stem: Path, inversion: Inversion, photo: np.ndarray, quad: np.ndarray) -> str:
+    def finish(stem: Path, inversion: Inversion, photo: PhotoFile, quad: np.ndarray) -> str:
         edited = edit(inversion, recipe, model, tools)
         _save(stem, edited, inversion.domain, photo, quad, args)
         for name, (recipes, columns) in variants.items():
@@ -210,14 +211,15 @@ def _variants(args: argparse.Namespace, recipe: Recipe) -> dict[str, tuple[list[
 
 
 def _save(
-    stem: Path, edited: Edit, domain: Domain, photo: np.ndarray, quad: np.ndarray, args: argparse.Namespace
+    stem: Path, edited: Edit, domain: Domain, photo: PhotoFile, quad: np.ndarray, args: argparse.Namespace
 ) -> None:
     def save(kind: str, picture: np.ndarray) -> None:
         save_png(picture, stem.with_name(f"{stem.name}_{kind}.png"), provenance(edited.recipe))
 
-    save("edit", domain.trim(edited.blended))
+    save("edit", domain.trim(photo.crop_with_alpha(edited.blended, quad)))
     if args.save_mask:
         save("edit_mask", domain.trim(mask_to_u8(edited.keep_photo)))
     if args.whole_photo:
-        save("whole", whole_photo(photo, quad, edited.aligned, edited.keep_photo, domain))
+        whole = whole_photo(photo.image_u8, quad, edited.aligned, edited.keep_photo, domain)
+        save("whole", photo.with_alpha(whole))
     stem.with_name(f"{stem.name}_recipe.json").write_text(to_json(edited.recipe))

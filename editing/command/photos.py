@@ -19,7 +19,7 @@ from samm.crop.domains import FACES, Domain
 from samm.crop.faces import NO_FACE, Face, face_warnings, find_faces
 from samm.crop.listing import list_photos
 from samm.crop.paste import paste_back
-from samm.crop.photo import open_photo
+from samm.crop.photo import PhotoFile, read_photo
 from samm.crop.quad import crop_face, manual_quad
 from samm.crop.turn import turn_warning, upright_faces
 from samm.errors import OptionError, PhotoError, UserError
@@ -99,7 +99,7 @@ def each_inversion(
     args: argparse.Namespace,
     model: Model,
     options: Options,
-    finish: Callable[[Path, Inversion, np.ndarray, np.ndarray], str],
+    finish: Callable[[Path, Inversion, PhotoFile, np.ndarray], str],
 ) -> int:
     """Invert every face, or the car, that the photo arguments ask for.
 
@@ -109,8 +109,8 @@ def each_inversion(
         args: with the photo arguments.
         model: inverts.
         options: how.
-        finish: takes the stem of the results' names, the inversion, the photo (H, W, 3) and the quad of the
-            crop; saves what is wanted and answers with a line for the console.
+        finish: takes the stem of the results' names, the inversion, the photo and the quad of the crop;
+            saves what is wanted and answers with a line for the console.
 
     Returns:
         The number of failures.
@@ -135,16 +135,18 @@ def each_inversion(
             bar.set_postfix_str(f"{name}: {stage}" + (f" {done}/{total}" if total > 1 else ""))
 
         try:
-            photo = open_photo(path)
-            faces = None
+            photo, faces = read_photo(path), None
+            for note in photo.notes:
+                tqdm.write(f"{path.name}: {note}")
             if detector and args.no_turn:
-                faces = find_faces(photo, detector)
+                faces = find_faces(photo.image_u8, detector)
             elif detector and not args.crop:
-                turned_deg, photo, faces = upright_faces(photo, detector)
+                turned_deg, _, faces = upright_faces(photo.image_u8, detector)
                 if turned_deg:
+                    photo = photo.turned(turned_deg)
                     tqdm.write(f"{path.name}: {turn_warning(turned_deg, '--no-turn')}")
-            for suffix, quad, warnings in _crops(photo, faces, args):
-                crop = (crop_face if draws_faces else crop_car)(photo, quad, model.resolution)
+            for suffix, quad, warnings in _crops(photo.image_u8, faces, args):
+                crop = (crop_face if draws_faces else crop_car)(photo.image_u8, quad, model.resolution)
                 inversion = invert(crop, model, options, tell)
                 stem = args.out / (names[path] + suffix)
                 tqdm.write(f"{stem.name}: {finish(stem, inversion, photo, quad)}")

@@ -22,7 +22,7 @@ from editing.recipe.line import parse
 from editing.recipe.recipe import COMPONENT_RANGE, COMPONENTS, MASK_RANGE, TEXT_RANGE, Recipe
 from samm.crop.faces import NO_FACE
 from samm.crop.paste import paste_back
-from samm.crop.photo import open_photo
+from samm.crop.photo import read_photo
 from samm.crop.png import png_bytes
 from samm.crop.quad import crop_face
 from samm.crop.turn import upright_faces
@@ -86,14 +86,15 @@ def edit_photo(photo: dict | None, recipe: str) -> tuple[str, str, str]:
         The edited portrait, the whole photo with it, and the recipe as JSON.
     """
     wanted = from_json(recipe) if recipe.lstrip().startswith("{") else parse(recipe)
-    photo_u8, quad, inversion = _invert(photo, 0)
+    file, quad, inversion = _invert(photo, 0)
     if wanted.only_blends:
         edited = edit(inversion, wanted, gpu.MODEL, gpu.TOOLS)  # blending only
     else:
         edited = gpu.edit_on_gpu(inversion, wanted)
-    whole = paste_back(photo_u8, quad, edited.aligned, edited.keep_photo[0, 0].numpy())
+    whole = paste_back(file.image_u8, quad, edited.aligned, edited.keep_photo[0, 0].numpy())
+    pictures = file.crop_with_alpha(edited.blended, quad), file.with_alpha(whole)
     folder = new_folder()
-    portrait, pasted = (save_picture(p, folder, wanted) for p in (edited.blended, whole))
+    portrait, pasted = (save_picture(picture, folder, wanted) for picture in pictures)
     return portrait, pasted, to_json(wanted)
 
 
@@ -147,10 +148,12 @@ def _invert(photo: dict | None, number: float) -> tuple[Any, Any, Inversion]:
         raise PhotoError("Call /invert first or pass the photo.")
     if gpu.MODEL is None:
         raise WeightsError(gpu.MISSING)
-    _, photo_u8, faces = upright_faces(open_photo(photo["path"]), gpu.DETECTOR)
+    file = read_photo(photo["path"])
+    turned_deg, _, faces = upright_faces(file.image_u8, gpu.DETECTOR)
+    file = file.turned(turned_deg)
     if not faces:
         raise PhotoError(NO_FACE)
     if not 0 <= number < len(faces):
         raise PhotoError(f"There is no face {number:g}; the photo has {len(faces)}, counted from 0.")
     quad = faces[int(number)].quad
-    return photo_u8, quad, gpu.invert_on_gpu(crop_face(photo_u8, quad, gpu.MODEL.resolution), None)
+    return file, quad, gpu.invert_on_gpu(crop_face(file.image_u8, quad, gpu.MODEL.resolution), None)

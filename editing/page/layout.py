@@ -21,6 +21,7 @@ from editing.page.pictures import COMPARE, VIEWS
 from editing.page.session import Session
 from editing.recipe.attributes import ATTRIBUTES, Attribute
 from editing.recipe.recipe import COMPONENTS, FOCUS_RANGE, TextEdit
+from samm.crop.photo import MAX_FILE_MB
 
 PAGE = Path(__file__).parent
 EXAMPLES = {
@@ -538,7 +539,7 @@ def launch(demo: gr.Blocks) -> None:
         head=HEAD,
         css_paths=PAGE / "style.css",
         js=(PAGE / "page.js").read_text(encoding="utf-8"),
-        max_file_size="15mb",
+        max_file_size=f"{MAX_FILE_MB}mb",
         run_history=False,
         ssr_mode=False,
         show_error=True,

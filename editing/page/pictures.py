@@ -14,7 +14,7 @@ from editing.recipe.line import describe
 from editing.recipe.recipe import Recipe
 from samm.crop.faces import Face
 from samm.crop.paste import paste_back
-from samm.crop.photo import open_photo
+from samm.crop.photo import read_photo
 from samm.crop.quad import crop_face
 from samm.inversion import Inversion, redose
 from samm.networks.ops import area_resize
@@ -94,9 +94,10 @@ def view_of(session: Session, edited: Edit, name: str) -> Shown:
 
 
 def whole_photo(session: Session, edited: Edit) -> np.ndarray:
-    """Paste the portrait back into the upload, at the upload's size."""
-    photo_u8 = open_photo(session.photo)
-    return paste_back(photo_u8, session.quad, edited.aligned, edited.keep_photo[0, 0].numpy())
+    """Paste the portrait back into the upload, at the upload's size and with its opacity."""
+    photo = read_photo(session.photo)
+    keep_photo = edited.keep_photo[0, 0].numpy()
+    return photo.with_alpha(paste_back(photo.image_u8, session.quad, edited.aligned, keep_photo))
 
 
 def overlay(session: Session, edited: Edit) -> Shown:
