@@ -20,6 +20,7 @@ from samm.crop.faces import NO_FACE, Face, face_warnings, find_faces
 from samm.crop.listing import list_photos
 from samm.crop.paste import paste_back
 from samm.crop.photo import PhotoFile, read_photo
+from samm.crop.photographed import unlike_a_photo
 from samm.crop.quad import crop_face, manual_quad
 from samm.crop.turn import turn_warning, upright_faces
 from samm.errors import OptionError, PhotoError, UserError
@@ -203,18 +204,24 @@ def _crops(
         )
     if args.face == "all":
         for number, face in enumerate(faces, 1):
-            yield (f"_face{number}" if len(faces) > 1 else ""), face.quad, face_warnings(face)
+            yield (f"_face{number}" if len(faces) > 1 else ""), face.quad, _warnings(photo, face)
         return
     number = int(args.face or 1)
     if number > len(faces):
         found = f"{len(faces)} face" + ("s" if len(faces) > 1 else "")
         raise PhotoError(f"There is no face {number}; {found} found, so choose one of 1…{len(faces)}.")
-    face, notes = faces[number - 1], face_warnings(faces[number - 1])
+    face, notes = faces[number - 1], _warnings(photo, faces[number - 1])
     if len(faces) > 1:
         notes.append(
             f"{len(faces)} faces found and number {number} by size taken; --face N or all takes others."
         )
     yield (f"_face{number}" if number > 1 else ""), face.quad, notes
+
+
+def _warnings(photo: np.ndarray, face: Face) -> list[str]:
+    """Say what may spoil the result with this face."""
+    doubt = unlike_a_photo(photo, face)
+    return [*([doubt] if doubt else []), *face_warnings(face)]
 
 
 def _output_names(paths: list[Path]) -> dict[Path, str]:
