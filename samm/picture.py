@@ -103,12 +103,24 @@ class Picture:
         return float(self.keep_photo[:, :, self.domain.rows(self.size)].mean())
 
     def whole(self) -> np.ndarray:
-        """Paste the picture back into its photo, uint8 (H, W, 3): equation 4 at the photo's own resolution.
+        """Paste the picture back into its photo: equation 4 at the photo's own resolution.
+
+        Returns:
+            uint8 (H, W, 3), or (H, W, 4) with the photo's own opacity.
 
         Raises:
             PhotoError: the photo's file cannot be read any more.
         """
-        return self.crop.paste(self.aligned, self.mask)
+        return self.crop.photo.file.with_alpha(self.crop.paste(self.aligned, self.mask))
+
+    def portrait(self) -> np.ndarray:
+        """Give the blended picture without its domain's bars, uint8 (h, S, 3), or 4 with the photo's opacity.
+
+        Raises:
+            PhotoError: the photo's file cannot be read any more.
+        """
+        file = self.crop.photo.file
+        return self.domain.trim(file.crop_with_alpha(self.blended, self.crop.quad))
 
     def save(self, path: str | Path, whole: bool = False, text: dict[str, str] | None = None) -> None:
         """Write the blended picture, without its domain's bars, as PNG.
@@ -122,7 +134,7 @@ class Picture:
             PhotoError: the folder is missing, full or closed to writing, or the photo cannot be read any
                 more.
         """
-        save_png(self.whole() if whole else self.domain.trim(self.blended), path, text)
+        save_png(self.whole() if whole else self.portrait(), path, text)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the large values that follow from the others."""

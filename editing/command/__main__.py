@@ -165,7 +165,7 @@ def _save(stem: Path, inversion: Inversion, args: argparse.Namespace) -> None:
     def save(kind: str, picture: np.ndarray) -> None:
         save_png(inversion.domain.trim(picture), stem.with_name(f"{stem.name}_{kind}.png"))
 
-    save("inversion", inversion.blended)
+    inversion.save(stem.with_name(f"{stem.name}_inversion.png"))
     if args.masks:
         save("crop", inversion.photo_u8)
         save("generator", inversion.generated)

@@ -129,6 +129,8 @@ def each_inversion(
 
         try:
             photo = Photo.open(path)
+            for note in photo.file.notes:
+                tqdm.write(f"{path.name}: {note}")
             if not (args.no_turn or args.crop):
                 photo = photo.upright(model.domain)
                 if photo.turned_deg:

@@ -99,7 +99,7 @@ def edit_photo(photo: dict | None, recipe: str) -> tuple[str, str, str]:
     else:
         edited = gpu.edit_on_gpu(inversion, wanted)
     folder = new_folder()
-    portrait, pasted = (save_picture(p, folder, wanted) for p in (edited.blended, edited.whole()))
+    portrait, pasted = (save_picture(p, folder, wanted) for p in (edited.portrait(), edited.whole()))
     return portrait, pasted, to_json(wanted)
 
 

@@ -91,7 +91,7 @@ def put(picture_u8: np.ndarray, folder: Path, extension: str = "png") -> str:
         if extension == "png":
             stream.write(png_bytes(picture_u8))
         else:
-            Image.fromarray(picture_u8).save(stream, "JPEG", quality=90)
+            Image.fromarray(picture_u8[..., :3]).save(stream, "JPEG", quality=90)  # JPEG has no opacity
     return name
 
 

@@ -40,7 +40,7 @@ from editing.recipe.recipe import Recipe, TextEdit, require_quick
 from editing.strip import GRID, STRIP, grid, strengths, strip
 from samm.crop.crop import Crop, Photo
 from samm.crop.faces import NO_FACE, face_warnings
-from samm.crop.photo import open_photo
+from samm.crop.photo import open_photo, read_photo
 from samm.crop.png import save_png
 from samm.crop.quad import crop_face, manual_quad, quad_placement
 from samm.crop.turn import turn_warning, upright_faces
@@ -140,14 +140,17 @@ def on_photo(_: Session, upload: dict | None, request: gr.Request) -> Iterator[U
     if gpu.MODEL is None:
         raise WeightsError(gpu.MISSING)
     admitted = GATE.file(upload, request.session_hash)
-    photo_u8 = open_photo(admitted)
+    file = read_photo(admitted)
+    for note in file.notes:
+        gr.Warning(note)
     folder = files.new_folder()
     visit.folders.append(folder)
     photo = files.copy_upload(admitted, folder)
     visit.photo = photo
-    turned_deg, photo_u8, faces = upright_faces(photo_u8, gpu.DETECTOR)
+    turned_deg, photo_u8, faces = upright_faces(file.image_u8, gpu.DETECTOR)
     if turned_deg:
-        save_png(photo_u8, photo)  # all that follows opens the photo from there
+        # All that follows opens the photo from there.
+        save_png(file.turned(turned_deg).with_alpha(photo_u8), photo)
         gr.Warning(turn_warning(turned_deg, "turning the photo and choosing it again"))
     found = tuple(faces)
     height, width = photo_u8.shape[:2]

@@ -24,6 +24,7 @@ from editing.page.session import Session
 from editing.page.values import picked
 from editing.recipe.attributes import ATTRIBUTES, Attribute
 from editing.recipe.recipe import COMPONENTS, FOCUS_RANGE, TextEdit
+from samm.crop.photo import MAX_FILE_MB
 
 FOLDER = Path(os.environ.get("GRADIO_TEMP_DIR", ""))  # chosen by `app.py` before Gradio was imported
 PAGE = Path(__file__).parent
@@ -552,7 +553,7 @@ def launch(demo: gr.Blocks) -> None:
         head=HEAD,
         css_paths=PAGE / "style.css",
         js=(PAGE / "page.js").read_text(encoding="utf-8"),
-        max_file_size="15mb",
+        max_file_size=f"{MAX_FILE_MB}mb",
         run_history=False,
         ssr_mode=False,
         show_error=True,

@@ -17,9 +17,9 @@ import numpy as np
 
 from samm.crop.domains import FACES, Domain, Place
 from samm.crop.faces import Face, FaceDetector, face_warnings
-from samm.crop.photo import open_photo
+from samm.crop.photo import PhotoFile, read_photo
+from samm.crop.photographed import unlike_a_photo
 from samm.crop.quad import Placement, manual_quad, quad_placement
-from samm.crop.turn import turn_photo
 
 __all__ = ["Crop", "Photo"]
 
@@ -31,7 +31,7 @@ class Photo:
 
     Args:
         path: of its file; read when pixels are first asked for.
-        pixels: uint8 (H, W, 3), for a photo without a file.
+        pixels: uint8 (H, W, 3), for a photo without a file; or these with what else a file holds.
         name: for people; the file's if None.
         turned_deg: by how much the picture of the file is turned clockwise: 0, 90, 180 or 270.
     """
@@ -39,7 +39,7 @@ class Photo:
     def __init__(
         self,
         path: str | Path | None = None,
-        pixels: np.ndarray | None = None,
+        pixels: np.ndarray | PhotoFile | None = None,
         name: str | None = None,
         turned_deg: int = 0,
     ):
@@ -50,7 +50,7 @@ class Photo:
         self.turned_deg = turned_deg
         self._places: dict[Domain, list[Place]] = {}
         if pixels is not None:
-            self.pixels = pixels
+            self.file = pixels if isinstance(pixels, PhotoFile) else PhotoFile(pixels)
 
     @staticmethod
     def open(source: str | Path | BinaryIO) -> Photo:
@@ -61,19 +61,24 @@ class Photo:
         """
         if isinstance(source, str | Path):
             photo = Photo(source)
-            _ = photo.pixels  # refused now, if at all
+            _ = photo.file  # refused now, if at all
             return photo
-        return Photo(pixels=open_photo(source))
+        return Photo(pixels=read_photo(source))
 
     @cached_property
-    def pixels(self) -> np.ndarray:
-        """The photo, upright and opaque in sRGB, uint8 (H, W, 3); not to be written to.
+    def file(self) -> PhotoFile:
+        """What its file holds: pixels, opacity, and what was changed on reading.
 
         Raises:
-            PhotoError: its file cannot be read any more.
+            PhotoError: it cannot be read any more.
         """
         assert self.path is not None
-        return turn_photo(open_photo(self.path), self.turned_deg)
+        return read_photo(self.path).turned(self.turned_deg)
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """The photo, upright and opaque in sRGB, uint8 (H, W, 3); not to be written to."""
+        return self.file.image_u8
 
     @cached_property
     def faces(self) -> tuple[Crop, ...]:
@@ -102,10 +107,10 @@ class Photo:
         turn_deg = domain.turn(self.pixels, [crop.face for crop in crops if crop.face], detector)
         if not turn_deg:
             return self
-        turned = turn_photo(self.pixels, turn_deg)
+        turned = self.file.turned(turn_deg)
         total_deg = (self.turned_deg + turn_deg) % 360
         photo = Photo(self.path, None if self.path else turned, self.name, total_deg)
-        photo.pixels = turned
+        photo.file = turned
         return photo if photo.locate(domain, detector) else self
 
     def crop(self, x: float, y: float, size: float, turn: float = 0.0, domain: Domain = FACES) -> Crop:
@@ -125,7 +130,7 @@ class Photo:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what can be read or found again."""
-        kept = ("path", "name", "turned_deg") + (() if self.path else ("pixels",))
+        kept = ("path", "name", "turned_deg") + (() if self.path else ("file",))
         return {**{name: self.__dict__[name] for name in kept}, "_places": {}}
 
 
@@ -188,7 +193,10 @@ class Crop:
     @property
     def warnings(self) -> list[str]:
         """What may spoil the result with this face, in sentences."""
-        return [] if self.face is None else face_warnings(self.face)
+        if self.face is None:
+            return []
+        doubt = unlike_a_photo(self.photo.pixels, self.face)
+        return [*([doubt] if doubt else []), *face_warnings(self.face)]
 
     def with_pixels(self, square_u8: np.ndarray) -> Crop:
         """Derive the same crop that has these pixels, uint8 (S, S, 3), at their size."""

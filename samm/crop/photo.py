@@ -8,35 +8,53 @@ Letters: N batch, H W pixels.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import re
+import threading
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
-from samm.crop.color import alpha_of, over_white, to_srgb
+from samm.crop.color import alpha_of, over_white, to_srgb, uncover
+from samm.crop.quad import reduce_picture, sample_quad, side
+from samm.crop.tiff import open_deep_tiff
 from samm.errors import PhotoError
 
 __all__ = [
     "DAMAGED",
+    "KEPT_MEGAPIXELS",
+    "MAX_FILE_MB",
     "MAX_MEGAPIXELS",
     "MIN_SIDE_PX",
+    "PhotoFile",
     "open_photo",
     "open_stream",
+    "read_photo",
     "reason",
 ]
 
-MAX_MEGAPIXELS = 40
+MAX_MEGAPIXELS = 210  # phones of today take 200
+KEPT_MEGAPIXELS = 40  # what larger ones are reduced to
+MAX_FILE_MB = 80  # what such a phone writes in its best quality
 MIN_SIDE_PX = 32
 
 # What cameras, phones and browsers write. Naming the formats keeps uploads away from Pillow's rarer decoders,
 # among them PostScript, which would start an outside program.
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "JPEG2000", "PPM")
 
+_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+
+_REDUCED = "This photo has {:.0f} megapixels and was reduced to {}, also for the whole photo that is saved."
+_HEIC = (
+    "This is an iPhone HEIC photo, which cannot be read here; save it as JPEG (on the phone: Settings, "
+    "Camera, Formats, 'Most compatible'), or install pillow-heif where this program runs."
+)
 _UNREADABLE = (
     "This file is not a picture we can read. Use a JPEG, PNG or WebP photo. "
     "(iPhone HEIC: choose 'Most compatible' or take a screenshot.)"
@@ -44,29 +62,64 @@ _UNREADABLE = (
 _EMPTY = "This file is empty; save or upload the picture again."
 DAMAGED = "This picture seems to be cut off or damaged; save or download it again."
 
-_EXIF_ORIENTATION = 0x0112
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+# A picture beyond what Pillow is to open at all takes up to a gigabyte until it is reduced.
+Image.MAX_IMAGE_PIXELS = MAX_MEGAPIXELS * 1_000_000 // 2  # Pillow refuses twice this, by the header alone
+_ONE_HUGE_AT_A_TIME = threading.Lock()
+
+
+@dataclass(frozen=True)
+class PhotoFile:
+    """What a file holds, upright and in sRGB.
+
+    Attributes:
+        image_u8: uint8 (H, W, 3), RGB, over white where the file is transparent.
+        alpha_u8: opacity, uint8 (H, W); None where all of it is opaque.
+        notes: what was changed on reading and a person should know, in sentences.
+    """
+
+    image_u8: np.ndarray
+    alpha_u8: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+
+    def turned(self, turn_deg: int) -> PhotoFile:
+        """Turn it by a multiple of 90 degrees, clockwise where positive; see `samm.crop.turn`."""
+        image_u8 = np.ascontiguousarray(np.rot90(self.image_u8, -turn_deg // 90))
+        if self.alpha_u8 is None:
+            return PhotoFile(image_u8, None, self.notes)
+        return PhotoFile(image_u8, np.ascontiguousarray(np.rot90(self.alpha_u8, -turn_deg // 90)), self.notes)
+
+    def with_alpha(self, image_u8: np.ndarray) -> np.ndarray:
+        """Give a changed picture of the same size the file's opacity: (H, W, 4), or as it is if opaque."""
+        return image_u8 if self.alpha_u8 is None else uncover(image_u8, self.alpha_u8)
+
+    def crop_with_alpha(self, crop_u8: np.ndarray, quad: np.ndarray) -> np.ndarray:
+        """Give a crop (S, S, 3) the file's opacity within its quad; beyond the file nothing is opaque."""
+        if self.alpha_u8 is None:
+            return crop_u8
+        width, height = crop_u8.shape[1::-1]
+        alpha, corners = Image.fromarray(self.alpha_u8), quad + 0.5
+        if side(quad) > 2 * width:
+            alpha, ratio = reduce_picture(alpha, 2 * width / side(quad))
+            corners = corners * ratio
+        return uncover(crop_u8, sample_quad(alpha, corners, (width, height)))
 
 
 def open_photo(source: str | Path | BinaryIO) -> np.ndarray:
     """Read a picture as people really have them and return it upright, opaque and in sRGB.
 
-    EXIF orientation is applied, colors are converted as the file declares them, transparency is laid over
-    white, deep grey is scaled to 8 bits and of an animation the first frame is taken.
+    The same as `read_photo`, for whoever needs the pixels alone: uint8 (H, W, 3), RGB, writable.
+    """
+    return read_photo(source).image_u8
+
+
+def read_photo(source: str | Path | BinaryIO) -> PhotoFile:
+    """Read a picture as people really have them.
+
+    EXIF orientation is applied, colors are converted as the file declares them, deep channels are scaled to
+    8 bits, more than `KEPT_MEGAPIXELS` are reduced to them and of an animation the first frame is taken.
 
     Args:
         source: A path, or a binary stream, which is read to its end.
-
-    Returns:
-        ``image_u8``: uint8 (H, W, 3), RGB, writable, at most `MAX_MEGAPIXELS`.
 
     Raises:
         PhotoError: The file is missing, unreadable, empty, damaged, too large or too small.
@@ -76,17 +129,27 @@ def open_photo(source: str | Path | BinaryIO) -> np.ndarray:
             raise PhotoError(_EMPTY)
         stream.seek(0)
         picture = _read_header(stream)
+        megapixels = math.prod(picture.size) / 1e6
+        is_huge = megapixels > KEPT_MEGAPIXELS
+        with _ONE_HUGE_AT_A_TIME if is_huge else contextlib.nullcontext():
+            try:
+                if is_huge:
+                    _reduce(picture)
+                picture.load()
+            # The header was good, the pixels are not. Decoders raise nearly every kind of exception on bad
+            # data.
+            except Exception as error:
+                raise PhotoError(DAMAGED) from error
         try:
-            picture.load()
-        # The header was good, the pixels are not. Decoders raise nearly every kind of exception on bad data.
-        except Exception as error:
-            raise PhotoError(DAMAGED) from error
-        try:
-            picture = _turn_upright(picture)
+            _turn_upright(picture)
             image_u8, alpha = np.array(to_srgb(picture)), alpha_of(picture)
-            return image_u8 if alpha is None else over_white(image_u8, np.asarray(alpha))
         except ValueError as error:  # a color model Pillow cannot turn into RGB
             raise PhotoError(_UNREADABLE) from error
+    notes = (_REDUCED.format(megapixels, KEPT_MEGAPIXELS),) if is_huge else ()
+    if alpha is None:
+        return PhotoFile(image_u8, None, notes)
+    alpha_u8 = np.array(alpha)
+    return PhotoFile(over_white(image_u8, alpha_u8), alpha_u8, notes)
 
 
 def open_stream(source: str | Path | BinaryIO) -> BinaryIO:
@@ -120,18 +183,20 @@ def reason(error: Exception) -> str:
 
 def _read_header(stream: BinaryIO) -> Image.Image:
     """Recognize a picture and check its size before any pixel is decoded."""
+    if heif := _is_heif(stream):
+        _register_heif()
     try:
-        # Pillow warns from 89 megapixels on; our own limit is lower and says what to do.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(stream, formats=_FORMATS)
+            picture = Image.open(stream, formats=("HEIF",) if heif else _FORMATS)
     except Image.DecompressionBombError as error:
-        # Raised from 179 megapixels on; the message alone tells the size.
-        pixels = re.search(r"\d+", str(error))
+        pixels = re.search(r"\d+", str(error))  # the message alone tells the size
         raise PhotoError(_too_big(int(pixels[0]) if pixels else 2 * (Image.MAX_IMAGE_PIXELS or 0))) from error
     # Damaged headers make the readers raise nearly every kind of exception.
     except Exception as error:
-        raise PhotoError(_UNREADABLE) from error
+        picture = _read_deep_tiff(stream)
+        if picture is None:
+            raise PhotoError(_UNREADABLE) from error
     width, height = picture.size
     if width * height > MAX_MEGAPIXELS * 1_000_000:
         raise PhotoError(_too_big(width * height))
@@ -140,6 +205,31 @@ def _read_header(stream: BinaryIO) -> Image.Image:
             f"This picture is only {width} × {height} pixels, too small to hold a face; use a larger one."
         )
     return picture
+
+
+def _read_deep_tiff(stream: BinaryIO) -> Image.Image | None:
+    try:
+        return open_deep_tiff(stream, KEPT_MEGAPIXELS * 1_000_000)
+    except ValueError as error:
+        raise PhotoError(DAMAGED) from error
+    except Exception:  # tags that are not built as they should be
+        return None
+
+
+def _is_heif(stream: BinaryIO) -> bool:
+    """Tell by its content whether a file is what iPhones write by default; AVIF, its relative, is not."""
+    head = stream.read(12)
+    stream.seek(0)
+    return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
+
+
+def _register_heif() -> None:
+    """Make Pillow read HEIC, where the library for it is installed."""
+    try:
+        import pillow_heif  # pyright: ignore[reportMissingImports] - an option, and not ours to require
+    except ImportError as error:
+        raise PhotoError(_HEIC) from error
+    pillow_heif.register_heif_opener()
 
 
 def _too_big(pixels: int) -> str:
@@ -151,11 +241,16 @@ def _too_big(pixels: int) -> str:
     )
 
 
-def _turn_upright(picture: Image.Image) -> Image.Image:
+def _reduce(picture: Image.Image) -> None:
+    """Reduce a huge picture while it is read: a JPEG by its decoder, without ever being there in full."""
+    scale = math.sqrt(KEPT_MEGAPIXELS * 1e6 / math.prod(picture.size))
+    size = (int(picture.width * scale), int(picture.height * scale))
+    picture.draft(None, size)
+    picture.thumbnail(size, Image.Resampling.LANCZOS, reducing_gap=None)
+
+
+def _turn_upright(picture: Image.Image) -> None:
     """Apply the EXIF orientation; what has no readable EXIF is taken as upright."""
-    try:
-        orientation = picture.getexif().get(_EXIF_ORIENTATION, 1)
     # A broken EXIF block is no reason to refuse a sound picture, and its parser may raise anything.
-    except Exception:
-        return picture
-    return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
+    with contextlib.suppress(Exception):
+        ImageOps.exif_transpose(picture, in_place=True)

@@ -35,7 +35,7 @@ def png_bytes(image_u8: np.ndarray, text: dict[str, str] | None = None) -> bytes
     """Encode a picture as PNG.
 
     Args:
-        image_u8: uint8 (H, W, 3) in RGB, or (H, W) in grey.
+        image_u8: uint8 (H, W, 3) in RGB, (H, W, 4) in RGBA, or (H, W) in grey.
         text: Stored as iTXt chunks, keyword to UTF-8 text.
     """
     chunks = PngImagePlugin.PngInfo()
@@ -53,7 +53,7 @@ def save_png(image_u8: np.ndarray, path: str | Path, text: dict[str, str] | None
     leaves neither half a picture nor a damaged older one. Folders are not created.
 
     Args:
-        image_u8: uint8 (H, W, 3) in RGB, or (H, W) in grey.
+        image_u8: uint8 (H, W, 3) in RGB, (H, W, 4) in RGBA, or (H, W) in grey.
         path: Where to write; an existing file is replaced.
         text: Stored as iTXt chunks, keyword to UTF-8 text.
 

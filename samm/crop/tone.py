@@ -71,7 +71,7 @@ def _small_chroma(image_u8: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     sampled = Image.fromarray(image_u8).resize((size, size), Image.Resampling.NEAREST)
     rgb = np.asarray(sampled, dtype=np.float32)
     rgb = rgb.reshape(_CELLS, _CELL_PX, _CELLS, _CELL_PX, 3).swapaxes(1, 2).reshape(-1, _CELL_PX**2, 3)
-    luma = rgb @ np.float32(_LUMA)  # (K, pixels)
+    luma = rgb @ np.array(_LUMA, np.float32)  # (K, pixels)
     place = luma / 255 * (_BINS - 1)
     shares = np.stack([np.maximum(1 - np.abs(place - k), 0).mean(1) for k in range(_BINS)], axis=1)
     red_blue = (rgb[..., ::2] - luma[..., None]).mean(1)
