@@ -1,23 +1,14 @@
 """Out-of-domain GAN inversion with SAMM: photo → crop → inversion → edit → paste back."""
 
-from samm.errors import OptionError, PhotoError, UserError, WeightsError
-from samm.inversion import Inversion, Options, invert, refine, tune
-from samm.models import Model, load, load_descriptor, load_detector
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from samm.public import *  # noqa: F403
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "Inversion",
-    "Model",
-    "OptionError",
-    "Options",
-    "PhotoError",
-    "UserError",
-    "WeightsError",
-    "invert",
-    "load",
-    "load_descriptor",
-    "load_detector",
-    "refine",
-    "tune",
-]
+
+def __getattr__(name: str) -> Any:
+    """Import the public names late: `python -m samm` can then answer a stop during the seconds that takes."""
+    return getattr(import_module("samm.public"), name)

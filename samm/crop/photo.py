@@ -13,6 +13,7 @@ import io
 import math
 import re
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,9 +26,11 @@ __all__ = [
     "DAMAGED",
     "MAX_MEGAPIXELS",
     "MIN_SIDE_PX",
+    "is_picture",
     "open_photo",
     "open_stream",
     "reason",
+    "register_heif",
 ]
 
 MAX_MEGAPIXELS = 40
@@ -87,6 +90,34 @@ def open_photo(source: str | Path | BinaryIO) -> np.ndarray:
             raise PhotoError(_UNREADABLE) from error
 
 
+@cache
+def register_heif() -> bool:
+    """Let Pillow read HEIC photos if the package pillow-heif is installed, and say whether it is."""
+    try:
+        from pillow_heif import register_heif_opener  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        return False
+    register_heif_opener()
+    return True
+
+
+def is_picture(path: Path) -> bool:
+    """Tell by its first bytes whether a file is of a format that `open_photo` reads; it may be damaged."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            Image.open(path, formats=_formats()).close()
+    except Image.DecompressionBombError:
+        return True
+    except Exception:  # damaged headers make the readers raise nearly every kind
+        return False
+    return True
+
+
+def _formats() -> tuple[str, ...]:
+    return (*_FORMATS, "HEIF") if register_heif() else _FORMATS
+
+
 def open_stream(source: str | Path | BinaryIO) -> BinaryIO:
     """Open a path, or copy a stream so that it can be read from its start; blame by base name only."""
     if not isinstance(source, (str, Path)):
@@ -122,7 +153,7 @@ def _read_header(stream: BinaryIO) -> Image.Image:
         # Pillow warns from 89 megapixels on; our own limit is lower and says what to do.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(stream, formats=_FORMATS)
+            picture = Image.open(stream, formats=_formats())
     except Image.DecompressionBombError as error:
         # Raised from 179 megapixels on; the message alone tells the size.
         pixels = re.search(r"\d+", str(error))

@@ -90,16 +90,16 @@ def test_a_line_leaves_the_masks_of_a_recipe_alone(tmp_path):
     assert load_recipe(tmp_path / "astronaut_edit.png") == Recipe(
         {"age": 1}, mask_strength=0.5, masks="reuse"
     )
-    assert run(tmp_path, "--recipe", file, "--change", "mask strength 2, masks recompute") == 0
-    assert load_recipe(tmp_path / "astronaut_edit.png") == Recipe(mask_strength=2, masks="recompute")
+    assert run(tmp_path / "b", "--recipe", file, "--change", "mask strength 2, masks recompute") == 0
+    assert load_recipe(tmp_path / "b" / "astronaut_edit.png") == Recipe(mask_strength=2, masks="recompute")
 
 
 def test_no_change_at_all_is_the_inversion(tmp_path, capsys):
     assert run(tmp_path) == 0
     assert "astronaut: no changes; " in capsys.readouterr().out
     assert main(["invert", str(PHOTO), "--out", str(tmp_path), "--preset", "tiny", *CROP]) == 0
-    pictures = [open_photo(tmp_path / f"astronaut_{kind}.png") for kind in ("edit", "inversion")]
-    assert np.array_equal(*pictures)
+    edited, inverted = (open_photo(tmp_path / f"astronaut_{kind}.png") for kind in ("edit", "inversion"))
+    assert np.array_equal(edited, inverted)
 
 
 def test_edits_of_a_tuned_inversion_are_drawn_with_its_weights(edited, tmp_path):

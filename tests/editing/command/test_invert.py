@@ -142,7 +142,7 @@ def test_evaluate_prints_a_table_and_writes_json(tmp_path, capsys, tiny_crop):
 
 def test_equal_pictures_give_null_in_json(tmp_path):
     """The PSNR of a picture with itself is infinite, which JSON cannot say."""
-    from editing.command.photos import to_json
+    from editing.command.results import to_json
 
     assert json.loads(to_json({"psnr": float("inf"), "list": [1.0, float("nan")]})) == {
         "psnr": None,
