@@ -168,11 +168,11 @@ def expand(names: Iterable[Path], out: Path | None = None) -> tuple[list[Path], 
         skipped += listing.skipped
         for path in listing.photos:
             if path != name and out is not None and _is_within(path, out) and is_result(path):
-                skipped["results of an earlier run"] += 1
+                skipped["result of an earlier run"] += 1
             else:
                 photos.setdefault(os.path.abspath(path), path)
     if skipped:
-        complain("Left out: " + ", ".join(f"{count} {why}" for why, count in skipped.items()) + ".")
+        complain("Left out: " + ", ".join(f"{count} × {why}" for why, count in skipped.items()) + ".")
     return list(photos.values()), failures
 
 

@@ -16,7 +16,7 @@ __all__ = ["HEIC", "OTHER", "Listing", "list_photos", "survey"]
 
 # Why a file is left out.
 HEIC = "HEIC (save as JPEG, set the camera to “Most Compatible”, or install pillow-heif to have them read)"
-OTHER = "no pictures that can be read"
+OTHER = "no picture that can be read"
 
 # What a file is called that is meant to be a picture.
 _SUFFIXES = {
@@ -77,7 +77,7 @@ def _in_folder(folder: Path) -> Listing:
         ) from error
     listing = _sort_out(files)
     if not listing.photos:
-        but = f" but {listing.skipped[HEIC]} {HEIC}" if listing.skipped[HEIC] else ""
+        but = f" but {listing.skipped[HEIC]} × {HEIC}" if listing.skipped[HEIC] else ""
         raise PhotoError(
             f"The folder {folder.name} holds no pictures{but}; choose one with JPEG, PNG or WebP photos."
         )
