@@ -131,7 +131,10 @@ def whole_number(text: str) -> int:
 
 
 def _numbers(text: str) -> tuple[float, ...]:
-    values = tuple(float(part) for part in text.split(","))
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        values = ()
     if len(values) not in (3, 4):
         raise argparse.ArgumentTypeError(f"{text} is not understood; write three or four numbers")
     return values

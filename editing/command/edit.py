@@ -152,7 +152,9 @@ def _add_changes(changes: argparse._ArgumentGroup) -> None:
         "--neutral", metavar="WORDS", help='what --text starts from (default "a face" or "a car")'
     )
     changes.add_argument("--focus", type=float, help="β of global directions in style space, 0…1")
-    changes.add_argument("--method", choices=METHODS, default="global", help="how words become an edit")
+    changes.add_argument(
+        "--method", choices=METHODS, help=f"how the words become an edit (default {TextEdit.method})"
+    )
     changes.add_argument(
         "--component",
         action="append",
@@ -219,16 +221,25 @@ def _recipe(args: argparse.Namespace, domain: str) -> Recipe:
     for name in (name for table in TABLES.values() for name in table):
         strength = getattr(args, name)
         recipe = recipe if strength is None else recipe.with_attribute(name, strength)
-    neutral = neutral_of(domain) if args.neutral is None else args.neutral
-    for argument in args.text:
-        phrase, strength = _phrase(argument)
-        recipe = recipe.with_text(TextEdit(phrase, neutral, strength, args.focus, args.method))
+    for text in _texts(args, domain):
+        recipe = recipe.with_text(text)
     for component in args.component:
         recipe = recipe.with_component(_component(component))
     given = {
         name: getattr(args, name) for name in ("mask_strength", "masks") if getattr(args, name) is not None
     }
     return replace(recipe, **given)
+
+
+def _texts(args: argparse.Namespace, domain: str) -> list[TextEdit]:
+    """Read --text, and what says how it is meant."""
+    for name in ("neutral", "focus", "method"):
+        if getattr(args, name) is not None and not args.text:
+            raise OptionError(f"--{name} says how the words of --text are meant; write them there.")
+    neutral = neutral_of(domain) if args.neutral is None else args.neutral
+    method = args.method or TextEdit.method
+    phrases = [_phrase(argument) for argument in args.text]
+    return [TextEdit(phrase, neutral, strength, args.focus, method) for phrase, strength in phrases]
 
 
 def _phrase(argument: str) -> tuple[str, float]:
@@ -269,10 +280,10 @@ def _variants(
 ) -> dict[str, tuple[list[Recipe], int]]:
     """List the strips and grids that were asked for: recipes, and pictures in a row."""
     variants = {}
-    if strip_of:
+    if strip_of is not None:
         name = strip_of.replace("-", "_")
         variants[f"strip_{name}"] = (strip(recipe, name), STRIP)
-    if grid_of:
+    if grid_of is not None:
         across, comma, down = grid_of.replace("-", "_").partition(",")
         if not comma:
             raise OptionError(

@@ -102,7 +102,7 @@ def open_results(folder: Path, settings: str, resume: bool) -> Results:
         pictures = list(folder.glob("*.png")) if resume else []
     except OSError as error:
         raise OptionError(
-            f"Nothing can be written to {folder.name} ({reason(error)}); {remedy(error)}."
+            f"Nothing can be written to {folder.name or folder} ({reason(error)}); {remedy(error)}."
         ) from error
     return Results(folder, settings, frozenset(_texts(path).get(_RECORD, "") for path in pictures))
 

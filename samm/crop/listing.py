@@ -72,14 +72,15 @@ def _in_folder(folder: Path) -> Listing:
         files = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_file())
     except OSError as error:
         raise PhotoError(
-            f"The folder {folder.name} cannot be read ({reason(error)}); "
+            f"The folder {folder.name or folder} cannot be read ({reason(error)}); "
             "change its permissions or name the photos one by one."
         ) from error
     listing = _sort_out(files)
     if not listing.photos:
         but = f" but {listing.skipped[HEIC]} × {HEIC}" if listing.skipped[HEIC] else ""
         raise PhotoError(
-            f"The folder {folder.name} holds no pictures{but}; choose one with JPEG, PNG or WebP photos."
+            f"The folder {folder.name or folder} holds no pictures{but}; choose one with JPEG, PNG or WebP "
+            "photos."
         )
     return listing
 

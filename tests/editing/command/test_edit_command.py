@@ -163,6 +163,13 @@ def test_unknown_words_are_warned_about(tmp_path, capsys):
         (["--recipe", str(PHOTO)], "astronaut.jpg is no recipe"),
         (["--mask-strength", "3"], "The mask strength is 3.0; choose a number from 0 to 2."),
         (["--strip", "wisdom"], "There is no attribute wisdom; choose one of age,"),
+        (["--strip", ""], "There is no attribute ; choose one of age,"),
+        (["--focus", "0.2"], "--focus says how the words of --text are meant; write them there."),
+        (["--change", "elf ears", "--method", "optimize"], "--method says how the words of --text are meant"),
+        (["--face", "0.7"], "There is no face 0.7; give a number from 1 on, or all."),
+        (["--face", "²"], "There is no face ²; give a number from 1 on, or all."),
+        (["--crop", "nan,1,99"], "astronaut.jpg: The crop cannot be centered at nan, 1; give two numbers"),
+        (["--age", "nan"], "The strength of age is nan; choose a number from -4 to 4."),
         (["--grid", "age"], "The grid age is not understood; name two attributes"),
         (["--grid", "age,age"], "A grid needs two attributes; both are age"),
         (["--direction", "age"], "The direction age is not understood; write NAME=FILE"),
@@ -184,10 +191,19 @@ def test_refusals_are_one_sentence(arguments, sentence, tmp_path, capsys):
     assert not list(tmp_path.rglob("*.png"))
 
 
-@pytest.mark.parametrize("arguments", [["--method", "magic"], ["--age", "old"], ["--mask-rule", "none"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--method", "magic"],
+        ["--age", "old"],
+        ["--mask-rule", "none"],
+        ["--crop", "a,b,c"],
+        ["--crop", "1,2"],
+    ],
+)
 def test_wrong_arguments_end_with_code_2(arguments, tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
-        run(tmp_path, *arguments)
+        run(tmp_path, *arguments.split())
     assert ended.value.code == 2
     assert "usage:" in capsys.readouterr().err
 
