@@ -193,13 +193,7 @@ def test_refusals_are_one_sentence(arguments, sentence, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     "arguments",
-    [
-        ["--method", "magic"],
-        ["--age", "old"],
-        ["--mask-rule", "none"],
-        ["--crop", "a,b,c"],
-        ["--crop", "1,2"],
-    ],
+    ["--method magic", "--age old", "--age –2", "--mask-rule none", "--crop a,b,c", "--crop 1,2"],
 )
 def test_wrong_arguments_end_with_code_2(arguments, tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
