@@ -1,42 +1,14 @@
 """Out-of-domain GAN inversion with SAMM: photo → crop → inversion → edit → paste back."""
 
-from pathlib import Path
-from typing import BinaryIO
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from samm.crop.crop import Crop, Photo
-from samm.errors import OptionError, PhotoError, UserError, WeightsError
-from samm.inversion import Inversion, Options, invert, refine, tune
-from samm.models import Model, load, load_descriptor, load_detector
-from samm.picture import Picture
+if TYPE_CHECKING:
+    from samm.public import *  # noqa: F403
 
 __version__ = "0.1.0"
 
 
-def open(source: str | Path | BinaryIO) -> Photo:
-    """Read a photo from a path or a binary stream, and turn it upright where its faces lie on their side.
-
-    Raises:
-        PhotoError: the file is missing, unreadable, empty, damaged, too large or too small.
-    """
-    return Photo.open(source).upright()
-
-
-__all__ = [
-    "Crop",
-    "Inversion",
-    "Model",
-    "OptionError",
-    "Options",
-    "Photo",
-    "PhotoError",
-    "Picture",
-    "UserError",
-    "WeightsError",
-    "invert",
-    "load",
-    "load_descriptor",
-    "load_detector",
-    "open",
-    "refine",
-    "tune",
-]
+def __getattr__(name: str) -> Any:
+    """Import the public names late: `python -m samm` can then answer a stop during the seconds that takes."""
+    return getattr(import_module("samm.public"), name)

@@ -8,62 +8,30 @@ after Ctrl-C, which loses nothing that was finished.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
-from pathlib import Path
 
-import numpy as np
-from tqdm import tqdm
-
-from editing.command import edit as editing_command
-from editing.command.photos import (
-    add_model_arguments,
-    add_photo_arguments,
-    complain,
-    each_inversion,
-    expand,
-    make_folder,
-    options_of,
-    to_json,
-)
-from editing.evaluation.measure import Comparison, evaluate, load_judges, protocol, signatures
-from editing.evaluation.methods import METHODS, SECONDS_A_STEP, Change, Settings, choose
-from editing.evaluation.tables import (
-    Figures,
-    differences,
-    edit_table,
-    finished,
-    load_csv,
-    plain,
-    save_csv,
-    summarize,
-    table,
-)
+from editing.command import edit, evaluate, invert, publish
+from editing.command.console import complain, explain, prepare_console
 from samm.allocator import keep_large_buffers
-from samm.crop.domains import FACES
-from samm.crop.png import save_png
-from samm.errors import OptionError, UserError
-from samm.inversion import Inversion
-from samm.method.masking import check_strength
-from samm.models import Model, load
-from samm.pixels import mask_to_u8
 
 __all__ = ["main"]
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command and return the exit code."""
-    args = _parser().parse_args(argv)
-    keep_large_buffers()
     try:
+        prepare_console()
+        args = _parser().parse_args(argv)
+        prepare_console(args.debug)
+        keep_large_buffers()
         return args.run(args)
-    except UserError as error:
-        complain(str(error))
-        return 1
     except KeyboardInterrupt:
         complain("Stopped; what was finished has been saved.")
         return 130
+    except Exception as error:
+        complain(explain(error))
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,251 +39,14 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m samm", description="Invert and edit photos of faces, or cars, with SAMM."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    run = commands.add_parser("invert", help="invert photos and save pictures, masks and reports")
-    add_photo_arguments(run)
-    run.add_argument(
-        "--masks", action="store_true", help="also save level masks, gathered mask and both renders"
-    )
-    run.add_argument(
-        "--sheet",
-        action="store_true",
-        help="also save crop, generator, aligned, mask and result side by side",
-    )
-    run.set_defaults(run=_invert)
-    add_model_arguments(run)
-
-    editing_command.add_parser(commands)
-
-    listed = "\n".join(f"  {name:15} {method.description}" for name, method in METHODS.items())
-    judge = commands.add_parser(
-        "evaluate",
-        help="measure and compare inversions and edits of photos that are cropped already",
-        epilog=f"methods:\n{listed}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    judge.add_argument("photos", nargs="+", type=Path, metavar="PATH", help="folders or files")
-    judge.add_argument("--limit", type=int, metavar="N", help="only the first N photos")
-    judge.add_argument(
-        "--methods",
-        default="samm",
-        metavar="LIST",
-        help="names with commas between, or all that can run; see below (default samm)",
-    )
-    judge.add_argument(
-        "--against",
-        metavar="METHOD",
-        help="one of the methods: also show by how much the others differ from it",
-    )
-    judge.add_argument(
-        "--search",
-        type=int,
-        default=60,
-        metavar="STEPS",
-        help="steps of optimization, and of both phases of pti (default 60)",
-    )
-    judge.add_argument(
-        "--edits",
-        nargs="+",
-        default=[],
-        metavar="RECIPE",
-        help='also measure edits by attributes, such as "age +2" "smile +2, glasses +1"',
-    )
-    judge.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
-    judge.add_argument(
-        "--csv",
-        type=Path,
-        metavar="FILE",
-        help="write the figures of each photo to FILE as they come; what it holds is not measured again",
-    )
-    judge.add_argument("--markdown", type=Path, metavar="FILE", help="write table and protocol to FILE")
-    judge.set_defaults(run=_evaluate)
-    add_model_arguments(judge)
-
-    space = commands.add_parser("publish", help="put this checkout on the Hugging Face Hub as a Space")
-    space.add_argument("name", metavar="OWNER/NAME", help="the Space; it is made where there is none")
-    space.add_argument("--private", action="store_true", help="only its owner may see it")
-    space.add_argument(
-        "--hardware",
-        default="zero-a10g",
-        metavar="KIND",
-        help="what it runs on: zero-a10g (default), which is ZeroGPU, cpu-basic or another of the Hub's",
-    )
-    space.add_argument(
-        "--dry-run", action="store_true", help="only list what would be sent; needs no account and no network"
-    )
-    space.set_defaults(run=_publish)
+    for command in (invert, edit, evaluate, publish):
+        command.add_parser(commands)
+    for command in commands.choices.values():
+        command.add_argument("--debug", action="store_true", help="show where unexpected errors come from")
     return parser
 
 
-def _invert(args: argparse.Namespace) -> int:
-    check_strength(args.mask_strength)
-    model = load(args.preset, args.device, args.precision)
-
-    def finish(stem: Path, inversion: Inversion) -> str:
-        inversion = replace(inversion, strength=args.mask_strength)
-        _save(stem, inversion, args)
-        kept, decibels = inversion.report["kept"]["gathered"], inversion.report["psnr"]["blended"]
-        return f"{100 * kept:.0f} % kept from the photo, {decibels:.1f} dB"
-
-    return 1 if each_inversion(args, model, options_of(args, model), finish) else 0
-
-
-def _save(stem: Path, inversion: Inversion, args: argparse.Namespace) -> None:
-    def save(kind: str, picture: np.ndarray) -> None:
-        save_png(inversion.domain.trim(picture), stem.with_name(f"{stem.name}_{kind}.png"))
-
-    inversion.save(stem.with_name(f"{stem.name}_inversion.png"))
-    if args.masks:
-        save("crop", inversion.photo_u8)
-        save("generator", inversion.generated)
-        save("aligned", inversion.aligned)
-        save("mask", mask_to_u8(inversion.keep_photo))
-        for resolution, mask in inversion.masks.items():
-            save(f"mask_{resolution}", mask_to_u8(mask))
-    if args.sheet:
-        mask = np.repeat(mask_to_u8(inversion.keep_photo)[..., None], 3, axis=2)
-        row = [inversion.photo_u8, inversion.generated, inversion.aligned, mask, inversion.blended]
-        save("sheet", np.concatenate(row, axis=1))
-    if args.whole_photo:
-        inversion.save(stem.with_name(f"{stem.name}_whole.png"), whole=True)
-    report = {**inversion.report, "quad": np.round(inversion.crop.quad, 3).tolist()}
-    stem.with_name(f"{stem.name}.json").write_text(to_json(report))
-
-
-def _evaluate(args: argparse.Namespace) -> int:
-    paths, failures = expand(args.photos)
-    paths = paths[: args.limit]
-    if not paths:
-        return 1
-    names = [path.stem for path in paths]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise OptionError(f"Two photos are called {min(twice)}; rename one, since figures go by names.")
-    model = load(args.preset, args.device, args.precision)
-    edits = _changes(args.edits, model)
-    settings = Settings(options_of(args, model), args.search, edits, args.mask_strength)
-    methods = choose(args.methods.split(","), model, settings)
-    if args.against and (args.against not in methods or len(methods) == 1):
-        raise OptionError(f"--against {args.against} needs that method and another one in --methods.")
-    for file in filter(None, (args.json, args.csv, args.markdown)):
-        make_folder(file.parent)  # before the work, not after it
-    comparison = Comparison(methods, model, load_judges(model), settings)
-    figures = _earlier(args.csv, signatures(comparison)) if args.csv else {}
-    done = {key for key, found in figures.items() if all(edit.name in found.edits for edit in edits)}
-    _announce([method for name in names for method in methods if (name, method) not in done], args.search)
-    failed: list[Path] = []
-
-    def report(path: Path, error: UserError) -> None:
-        failed.append(path)
-        complain(f"{path.name}: {error}")
-
-    try:
-        with tqdm(paths, unit="photo", disable=None, leave=False) as bar:
-
-            def tell(stage: str, step: int, steps: int) -> None:
-                bar.set_postfix_str(stage + (f" {step}/{steps}" if steps > 1 else ""))
-
-            for new in evaluate(bar, comparison, report, tell, done):
-                before = figures.get((new.name, new.method), new)
-                figures[new.name, new.method] = replace(new, edits={**before.edits, **new.edits})
-                if args.csv:
-                    save_csv(args.csv, figures.values())
-    finally:  # after Ctrl-C and errors of ours too: what was finished took time
-        results = finished(figures.values(), names, list(methods), [edit.name for edit in edits])
-        measured = len(results) // len(methods)
-        if measured < len(paths):
-            complain(f"{measured} of {len(paths)} photos were measured by all methods.")
-        if results:
-            _show(results, comparison, len(paths), args)
-    return 1 if failed or failures else 0
-
-
-def _changes(edits: Sequence[str], model: Model) -> tuple[Change, ...]:
-    """Read edits and load what they need."""
-    if not edits:
-        return ()
-    if model.domain != FACES:
-        raise OptionError(
-            f"Edits of {model.domain.name}s cannot be measured, because the scorer knows faces only; leave "
-            "--edits out."
-        )
-    from editing.evaluation.edits import (  # here because the scorer's package is large
-        Scores,
-        changes,
-        read_edits,
-    )
-    from editing.moves.moves import Moves
-    from editing.moves.scorer import load_scorer
-
-    return changes(read_edits(edits), Moves(model), Scores(load_scorer(model.device), model))
-
-
-def _earlier(file: Path, made_with: Mapping[str, str]) -> dict[tuple[str, str], Figures]:
-    """Read what an earlier run measured, by photo and method, and see that the file can be written."""
-    figures = {(found.name, found.method): found for found in load_csv(file)}
-    for found in figures.values():
-        if found.settings != made_with.get(found.method, found.settings):
-            raise OptionError(
-                f"The file {file.name} holds figures of {found.method} with other settings "
-                f"({found.settings}) than now ({made_with[found.method]}); choose another file."
-            )
-    save_csv(file, figures.values())
-    return figures
-
-
-def _announce(methods: Sequence[str], search_steps: int) -> None:
-    """Say how long the searches of methods, each named once a photo, may take."""
-    searching = [name for name in methods if METHODS[name].searches]
-    steps = search_steps * sum(METHODS[name].searches for name in searching)
-    if steps:
-        minutes = max(steps * SECONDS_A_STEP / 60, 1)
-        named = " and ".join(dict.fromkeys(searching))
-        complain(f"{named} will take up to {steps:,} steps, on two CPU cores about {minutes:,.0f} min.")
-
-
-def _show(results: Sequence[Figures], comparison: Comparison, asked: int, args: argparse.Namespace) -> None:
-    """Print tables and protocol, and write them and all figures to files."""
-    summaries = summarize(results)
-    apart = summarize(differences(results, args.against)) if args.against else []
-    settings = comparison.settings
-    layouts = [table, edit_table] if settings.changes else [table]
-    tables = [lay_out(*part) for lay_out in layouts for part in ((summaries, ""), (apart, "+")) if part[0]]
-    text = "\n\n".join([*tables, protocol(summaries, comparison, asked)]) + "\n"
-    print(text, end="")
-    used = {"preset": args.preset, "precision": args.precision, "options": asdict(settings.options)}
-    used["options"]["mask_strength"] = settings.mask_strength
-    used |= {"search_steps": args.search, "edits": [change.name for change in settings.changes]}
-    _write(args.json, to_json({**plain(results, summaries), "protocol": text, **used}))
-    _write(args.markdown, text)
-
-
-def _write(file: Path | None, text: str) -> None:
-    if file is None:
-        return
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OptionError(f"The file {file.name} cannot be written; choose another place for it.") from error
-
-
-def _publish(args: argparse.Namespace) -> int:
-    from editing.command.publish import plan, publish  # here because the Hub's client takes long to import
-
-    space = plan(args.name, args.hardware)
-    if args.dry_run:
-        print("       bytes  file")
-        for name, size in space.sizes.items():
-            print(f"{size:>12,}  {name}")
-    print(f"{sum(space.sizes.values()) / 1e6:,.1f} MB in {len(space.files)} files")
-    for difference in space.differences:
-        print(difference)
-    if args.dry_run:
-        print(f"Nothing was sent; the Space would be {space.address} on {space.hardware}.")
-        return 0
-    publish(space, args.private)
-    print(f"The Space is {space.address} on {space.hardware}; the Hub takes some minutes to build it.")
-    return 0
-
-
 if __name__ == "__main__":
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # in place of what `samm.__main__` set up
     sys.exit(main())

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tqdm import tqdm
+import numpy as np
 
-from editing.command.photos import (
-    add_model_arguments,
-    add_photo_arguments,
-    each_inversion,
-    options_of,
-)
+from editing.command.choices import ModelChoice, PhotoChoice, add_model_arguments, add_photo_arguments
+from editing.command.console import say
+from editing.command.photos import Place, each_photo
 from editing.edit import Edit, edit, edit_all
 from editing.moves.moves import Moves
 from editing.recipe.attributes import ATTRIBUTES, CAR_ATTRIBUTES, TABLES
@@ -22,10 +20,10 @@ from editing.recipe.line import describe, parse
 from editing.recipe.recipe import MASKS, METHODS, ComponentEdit, Recipe, TextEdit, neutral_of
 from editing.strip import GRID, STRIP, grid, join, strip
 from samm.crop.domains import FACES
-from samm.crop.png import save_png
+from samm.crop.png import save_png, write_whole
 from samm.errors import OptionError
 from samm.inversion import Inversion
-from samm.models import PRESETS, load
+from samm.models import PRESETS, Model, load
 from samm.pixels import mask_to_u8
 
 __all__ = ["add_parser"]
@@ -33,12 +31,96 @@ __all__ = ["add_parser"]
 STRIP_SIZE = 512  # edge of a picture in a strip or grid
 
 
+@dataclass(frozen=True)
+class _Choice:
+    """What was asked for.
+
+    Attributes:
+        recipe: the changes.
+        variants: strips and grids by the end of their files' names: recipes, and pictures in a row.
+        save_mask: also save the mask.
+        directions: files that take the place of embedded ones, by attribute.
+        components: likewise.
+        clip: the full CLIP for words.
+    """
+
+    recipe: Recipe
+    variants: Mapping[str, tuple[list[Recipe], int]]
+    save_mask: bool
+    directions: Mapping[str, Path]
+    components: Path | None
+    clip: str | None
+
+    @staticmethod
+    def of(args: argparse.Namespace) -> _Choice:
+        """Read the command's own arguments."""
+        # `load` refuses a preset that does not exist.
+        domain = PRESETS[args.preset].domain.name if args.preset in PRESETS else FACES.name
+        recipe = _recipe(args, domain)
+        variants = _variants(args.strip, args.grid, recipe)
+        directions = dict(_pair(text) for text in args.direction)
+        return _Choice(recipe, variants, args.save_mask, directions, args.components, args.clip)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is made of each inversion, by a model and its tools."""
+
+    choice: _Choice
+    model: Model
+    tools: Moves
+
+    @property
+    def settings(self) -> str:
+        return repr(self.choice)
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        kinds = ["edit", *(["edit_mask"] if self.choice.save_mask else []), *self.choice.variants]
+        return ("_recipe.json", *(f"_{kind}.png" for kind in kinds))
+
+    @property
+    def text(self) -> dict[str, str]:
+        return provenance(self.choice.recipe)
+
+    def draw(self, inversion: Inversion) -> _Edited:
+        return _Edited(edit(inversion, self.choice.recipe, self.model, self.tools), inversion, self)
+
+
+@dataclass(frozen=True)
+class _Edited:
+    """An edit to be saved, and the inversion from which strips are drawn."""
+
+    picture: Edit
+    inversion: Inversion
+    job: _Job
+
+    def save(self, stem: Path, place: Place, record: dict[str, str]) -> str:
+        edited = self.picture
+
+        def save(kind: str, picture: np.ndarray) -> None:
+            save_png(picture, stem.with_name(f"{stem.name}_{kind}.png"), self.job.text)
+
+        for name, (recipes, columns) in self.job.choice.variants.items():
+            model = self.job.model
+            pictures = edit_all(
+                self.inversion, recipes, model, self.job.tools, min(STRIP_SIZE, model.resolution)
+            )
+            save(name, join(pictures, columns))
+        if self.job.choice.save_mask:
+            save("edit_mask", edited.domain.trim(mask_to_u8(edited.keep_photo)))
+        write_whole(to_json(edited.recipe).encode(), stem.with_name(f"{stem.name}_recipe.json"))
+        edited.save(stem.with_name(f"{stem.name}_edit.png"), text={**self.job.text, **record})
+        return f"{describe(edited.recipe)}; {100 * edited.kept:.0f} % kept from the photo"
+
+
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to `python -m samm`."""
     run = commands.add_parser(
-        "edit", help="invert photos, change faces or cars by attributes, words and components, and save",
+        "edit",
+        help="invert photos, change faces or cars by attributes, words and components, and save",
         epilog="Directions and components of other projects can take the place of the embedded ones.",
-    )  # fmt: skip
+    )
     add_photo_arguments(run)
     changes = run.add_argument_group("changes")
     cars = run.add_argument_group("changes of cars, for presets that draw them", "They need cars_pca.pt.")
@@ -50,6 +132,13 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
                 metavar="X",
                 help=f"{attribute.info}, {attribute.low:g}…{attribute.high:g}",
             )
+    _add_changes(changes)
+    _add_more(run.add_argument_group("more pictures and other tools"))
+    add_model_arguments(run)
+    run.set_defaults(run=_run, mask_strength=None)
+
+
+def _add_changes(changes: argparse._ArgumentGroup) -> None:
     changes.add_argument(
         "--text",
         action="append",
@@ -61,7 +150,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--neutral", metavar="WORDS", help='what --text starts from (default "a face" or "a car")'
     )
     changes.add_argument("--focus", type=float, help="β of global directions in style space, 0…1")
-    changes.add_argument("--method", choices=METHODS, default="global", help="how words become an edit")
+    changes.add_argument(
+        "--method", choices=METHODS, help=f"how the words become an edit (default {TextEdit.method})"
+    )
     changes.add_argument(
         "--component",
         action="append",
@@ -76,7 +167,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     changes.add_argument(
         "--mask-rule", dest="masks", choices=MASKS, help="how the edit meets the masks (default adaptive)"
     )
-    more = run.add_argument_group("more pictures and other tools")
+
+
+def _add_more(more: argparse._ArgumentGroup) -> None:
     more.add_argument(
         "--strip", metavar="NAME", help=f"also save {STRIP} strengths of an attribute side by side"
     )
@@ -97,34 +190,17 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--components", type=Path, metavar="FILE", help="use other components: ffhq_pca.pt, cars_pca.pt"
     )
     more.add_argument("--clip", metavar="NAME[:WEIGHTS]", help="use a full CLIP of open_clip for words")
-    add_model_arguments(run)
-    run.set_defaults(run=_edit, mask_strength=None)
 
 
-def _edit(args: argparse.Namespace) -> int:
-    recipe = _recipe(args, _domain(args.preset))
-    variants = _variants(args, recipe)
-    model = load(args.preset, args.device, args.precision)
-    tools = Moves(model, dict(_pair(text) for text in args.direction), args.components, args.clip)
-    for warning in tools.warnings(recipe):
-        tqdm.write(warning)
-    for name in recipe.attributes:
+def _run(args: argparse.Namespace) -> int:
+    photos, chosen, choice = PhotoChoice.of(args), ModelChoice.of(args), _Choice.of(args)
+    model = load(chosen.preset, chosen.device, chosen.precision)
+    tools = Moves(model, choice.directions, choice.components, choice.clip)
+    for warning in tools.warnings(choice.recipe):
+        say(warning)
+    for name in choice.recipe.attributes:
         tools.direction(name)  # says before the work, and once, which file is missing
-
-    def finish(stem: Path, inversion: Inversion) -> str:
-        edited = edit(inversion, recipe, model, tools)
-        _save(stem, edited, args)
-        for name, (recipes, columns) in variants.items():
-            pictures = edit_all(inversion, recipes, model, tools, min(STRIP_SIZE, model.resolution))
-            save_png(join(pictures, columns), stem.with_name(f"{stem.name}_{name}.png"), provenance(recipe))
-        return f"{describe(recipe)}; {100 * edited.kept:.0f} % kept from the photo"
-
-    return 1 if each_inversion(args, model, options_of(args, model), finish) else 0
-
-
-def _domain(preset: str) -> str:
-    """Tell what a preset draws, before it is loaded; `load` refuses one that does not exist."""
-    return PRESETS[preset].domain.name if preset in PRESETS else FACES.name
+    return 1 if each_photo(photos, model, chosen.options(model), _Job(choice, model, tools)) else 0
 
 
 def _recipe(args: argparse.Namespace, domain: str) -> Recipe:
@@ -143,8 +219,8 @@ def _recipe(args: argparse.Namespace, domain: str) -> Recipe:
     for name in (name for table in TABLES.values() for name in table):
         strength = getattr(args, name)
         recipe = recipe if strength is None else recipe.with_attribute(name, strength)
-    for phrase in args.text:
-        recipe = recipe.with_text(_text(phrase, args, neutral_of(domain)))
+    for text in _texts(args, domain):
+        recipe = recipe.with_text(text)
     for component in args.component:
         recipe = recipe.with_component(_component(component))
     given = {
@@ -153,23 +229,32 @@ def _recipe(args: argparse.Namespace, domain: str) -> Recipe:
     return replace(recipe, **given)
 
 
-def _text(argument: str, args: argparse.Namespace, neutral: str) -> TextEdit:
+def _texts(args: argparse.Namespace, domain: str) -> list[TextEdit]:
+    """Read --text, and what says how it is meant."""
+    for name in ("neutral", "focus", "method"):
+        if getattr(args, name) is not None and not args.text:
+            raise OptionError(f"--{name} says how the words of --text are meant; write them there.")
+    neutral = neutral_of(domain) if args.neutral is None else args.neutral
+    method = args.method or TextEdit.method
+    phrases = [_phrase(argument) for argument in args.text]
+    return [TextEdit(phrase, neutral, strength, args.focus, method) for phrase, strength in phrases]
+
+
+def _phrase(argument: str) -> tuple[str, float]:
     phrase, colon, strength = argument.rpartition(":")
-    target, strength = (phrase, _number(strength, argument)) if colon else (argument, 1.0)
-    neutral = neutral if args.neutral is None else args.neutral
-    return TextEdit(target, neutral, strength, args.focus, args.method)
+    return (phrase, _number(strength, argument)) if colon else (argument, 1.0)
 
 
 def _component(argument: str) -> ComponentEdit:
     index, _, rest = argument.partition(":")
     strength, _, rows = rest.partition(":")
     start, dash, stop = rows.partition("-")
-    if not index.isdigit() or (rows and not (start.isdigit() and dash and stop.isdigit())):
+    if not index.isdecimal() or (rows and not (start.isdecimal() and dash and stop.isdecimal())):
         raise OptionError(
             f"The component {argument} is not understood; write K:X or K:X:A-B, such as 3:1.5:0-8."
         )
-    chosen = {"rows": (int(start), int(stop))} if rows else {}
-    return ComponentEdit(int(index), _number(strength, argument), **chosen)
+    number, sigmas = int(index), _number(strength, argument)
+    return ComponentEdit(number, sigmas, (int(start), int(stop))) if rows else ComponentEdit(number, sigmas)
 
 
 def _number(text: str, argument: str) -> float:
@@ -188,27 +273,19 @@ def _pair(argument: str) -> tuple[str, Path]:
     return name.replace("-", "_"), Path(file)
 
 
-def _variants(args: argparse.Namespace, recipe: Recipe) -> dict[str, tuple[list[Recipe], int]]:
+def _variants(
+    strip_of: str | None, grid_of: str | None, recipe: Recipe
+) -> dict[str, tuple[list[Recipe], int]]:
     """List the strips and grids that were asked for: recipes, and pictures in a row."""
     variants = {}
-    if args.strip:
-        name = args.strip.replace("-", "_")
+    if strip_of is not None:
+        name = strip_of.replace("-", "_")
         variants[f"strip_{name}"] = (strip(recipe, name), STRIP)
-    if args.grid:
-        across, comma, down = args.grid.replace("-", "_").partition(",")
+    if grid_of is not None:
+        across, comma, down = grid_of.replace("-", "_").partition(",")
         if not comma:
             raise OptionError(
-                f"The grid {args.grid} is not understood; name two attributes, such as age,smile."
+                f"The grid {grid_of} is not understood; name two attributes, such as age,smile."
             )
         variants[f"grid_{across}_{down}"] = (grid(recipe, across, down), GRID)
     return variants
-
-
-def _save(stem: Path, edited: Edit, args: argparse.Namespace) -> None:
-    edited.save(stem.with_name(f"{stem.name}_edit.png"))
-    if args.save_mask:
-        mask = edited.domain.trim(mask_to_u8(edited.keep_photo))
-        save_png(mask, stem.with_name(f"{stem.name}_edit_mask.png"), provenance(edited.recipe))
-    if args.whole_photo:
-        edited.save(stem.with_name(f"{stem.name}_whole.png"), whole=True)
-    stem.with_name(f"{stem.name}_recipe.json").write_text(to_json(edited.recipe))

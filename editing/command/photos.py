@@ -1,179 +1,262 @@
-"""What the commands on photos share: arguments, listing photos, finding their crops, naming results."""
+"""The loop over photos: list them, find what to crop, invert it, hand it to a command; no failure ends it."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import math
-import sys
-from collections.abc import Callable, Iterator
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from tqdm import tqdm
 
+from editing.command.choices import PhotoChoice
+from editing.command.console import complain, explain, say
+from editing.command.results import Results, is_result, open_results
 from samm.crop.crop import Crop, Photo
-from samm.crop.domains import Domain
 from samm.crop.faces import NO_FACE
-from samm.crop.listing import list_photos
+from samm.crop.listing import survey
+from samm.crop.png import save_png
 from samm.crop.turn import turn_warning
 from samm.errors import OptionError, PhotoError, UserError
-from samm.inversion import Inversion, Options, invert
-from samm.models import PRECISIONS, PRESETS, Model
+from samm.inversion import Inversion, Options, Progress, invert
+from samm.models import Model
+from samm.picture import Picture
 
-__all__ = [
-    "add_model_arguments",
-    "add_photo_arguments",
-    "complain",
-    "each_inversion",
-    "expand",
-    "make_folder",
-    "options_of",
-    "to_json",
-]
+__all__ = ["Job", "Place", "Result", "each_photo", "expand"]
+
+_WHOLE = "_whole.png"
 
 
-def add_photo_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what says which photos and faces, and where results go."""
-    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO", help="files or folders")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
-    parser.add_argument(
-        "--face", metavar="N", help="which face: 1 is the largest (default), or all; presets for faces only"
-    )
-    parser.add_argument(
-        "--crop",
-        type=_numbers,
-        metavar="X,Y,SIZE[,TURN]",
-        help="crop by hand instead: center and edge (of a car's crop, its width) in pixels of the photo, "
-        "turn in degrees",
-    )
-    parser.add_argument(
-        "--no-turn",
-        action="store_true",
-        help="take photos as they are, also where a face lies on its side or upside down",
-    )
-    parser.add_argument(
-        "--whole-photo", action="store_true", help="also paste the result into the whole photo"
-    )
+@dataclass(frozen=True)
+class Place:
+    """A crop of a photo, the suffix of its results' names, and what a person should know of it."""
+
+    crop: Crop
+    suffix: str = ""
+    warnings: tuple[str, ...] = ()
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what says how to invert, and by which model."""
-    parser.add_argument("--steps", type=int, help="encoder passes (default: the preset's own, 2)")
-    parser.add_argument("--iterations", type=int, default=2, metavar="N", help="N of Algorithm 1 (default 2)")
-    parser.add_argument(
-        "--refine", type=int, default=0, metavar="STEPS", help="optimization steps on the code"
-    )
-    parser.add_argument(
-        "--tune",
-        type=int,
-        default=0,
-        metavar="STEPS",
-        help="steps of tuning the generator to the photo, after --refine",
-    )
-    parser.add_argument(
-        "--mask-strength",
-        type=float,
-        default=1.0,
-        metavar="T",
-        help="0 = generator only, 1 = as predicted (default), up to 2 = keep more of the photo",
-    )
-    parser.add_argument("--preset", default="mobile", help=f"one of {', '.join(PRESETS)}")
-    parser.add_argument("--device", help="cpu or cuda; default: a GPU where there is one")
-    parser.add_argument("--precision", default="fp32", help=f"one of {', '.join(PRECISIONS)}")
+class Result(Protocol):
+    """What a command has made of an inversion."""
+
+    @property
+    def picture(self) -> Picture:
+        """The drawn picture with its mask."""
+        ...
+
+    def save(self, stem: Path, place: Place, record: dict[str, str]) -> str:
+        """Write all files, under a name to which the job's endings are added; give a line that says so.
+
+        The picture comes last, with the record among its PNG texts: where it is, all is.
+        """
+        ...
 
 
-def options_of(args: argparse.Namespace, model: Model) -> Options:
-    """Read an inversion's options from the model arguments."""
-    steps = model.encoder.default_steps if args.steps is None else args.steps
-    return Options(steps, args.iterations, args.refine, args.tune)
+class Job(Protocol):
+    """What a command makes of every inversion."""
+
+    @property
+    def settings(self) -> str:
+        """All that decides the results, beside photo, crop, model and options."""
+        ...
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """Of the names of the files of a result, but for whole photos; such as "_edit.png"."""
+        ...
+
+    @property
+    def text(self) -> dict[str, str]:
+        """PNG texts of its pictures."""
+        ...
+
+    def draw(self, inversion: Inversion) -> Result:
+        """Make what is to be saved."""
+        ...
 
 
-def each_inversion(
-    args: argparse.Namespace,
-    model: Model,
-    options: Options,
-    finish: Callable[[Path, Inversion], str],
-) -> int:
-    """Invert every face, or the car, that the photo arguments ask for.
+@dataclass(frozen=True)
+class _Run:
+    """What stays the same from photo to photo."""
 
-    A photo that cannot be used is reported in one sentence and does not stop the rest.
+    choice: PhotoChoice
+    model: Model
+    options: Options
+    job: Job
+    results: Results
+
+    @property
+    def joins(self) -> bool:
+        """Whether all faces go into one whole photo."""
+        return self.choice.whole_photo and self.choice.face == "all"
+
+
+def each_photo(choice: PhotoChoice, model: Model, options: Options, job: Job) -> int:
+    """Invert every face, or the car, that was chosen, and let a command draw and save it.
+
+    A photo that fails, for whatever reason, is told in one sentence and does not stop the rest; nothing
+    half-finished stays of it.
 
     Args:
-        args: with the photo arguments.
+        choice: which photos and faces, and where results go.
         model: inverts.
         options: how.
-        finish: takes the stem of the results' names and the inversion; saves what is wanted and answers with
-            a line for the console.
+        job: what the command makes of an inversion.
 
     Returns:
         The number of failures.
+
+    Raises:
+        OptionError: a face was chosen but the model draws no faces, or the folder cannot be written to.
     """
-    if args.face and not model.domain.searched:
+    if choice.face and not model.domain.searched:
         raise OptionError(
             f"--face chooses among faces, but the preset {model.preset} draws {model.domain.name}s; leave it "
             "out, or place the crop with --crop."
         )
-    if args.face not in (None, "all") and not (args.face.isdigit() and int(args.face) > 0):
-        raise OptionError(f"There is no face {args.face}; give a number from 1 on, or all.")
-    paths, failures = expand(args.photos)
+    paths, failures = expand(choice.names, choice.out)
     if not paths:
         return max(failures, 1)
-    make_folder(args.out)
-    names = _output_names(paths)
-    bar = tqdm(paths, unit="photo", disable=None, leave=False)
-    for path in bar:
+    settings = repr(
+        (model.preset, model.precision, options, choice.face, choice.crop, choice.whole_photo, choice.no_turn)
+    )
+    results = open_results(choice.out, settings + job.settings, choice.resume)
+    run = _Run(choice, model, options, job, results)
+    with tqdm(paths, unit="photo", disable=None, leave=False) as bar:
+        for path in bar:
 
-        def tell(stage: str, done: int, total: int, name: str = path.name) -> None:
-            bar.set_postfix_str(f"{name}: {stage}" + (f" {done}/{total}" if total > 1 else ""))
+            def tell(stage: str, done: int, total: int, name: str = path.name) -> None:
+                bar.set_postfix_str(f"{name}: {stage}" + (f" {done}/{total}" if total > 1 else ""))
 
-        try:
-            photo = Photo.open(path)
-            for note in photo.file.notes:
-                tqdm.write(f"{path.name}: {note}")
-            if not (args.no_turn or args.crop):
-                photo = photo.upright(model.domain)
-                if photo.turned_deg:
-                    tqdm.write(f"{path.name}: {turn_warning(photo.turned_deg, '--no-turn')}")
-            for suffix, crop, warnings in _crops(photo, model.domain, args):
-                inversion = invert(crop, model, options, tell)
-                stem = args.out / (names[path] + suffix)
-                tqdm.write(f"{stem.name}: {finish(stem, inversion)}")
-                for warning in [*warnings, *([inversion.notice] if inversion.notice else [])]:
-                    tqdm.write(f"{path.name}: {warning}")
-        except UserError as error:
-            failures += 1
-            complain(f"{path.name}: {error}")
+            try:
+                failures += _one_photo(path, run, tell)
+            except Exception as error:  # of whatever kind: the other photos are not to blame
+                failures += 1
+                complain(f"{path.name}: {explain(error)}")
     return failures
 
 
-def expand(paths: list[Path]) -> tuple[list[Path], int]:
-    """List the photos behind files and folders; a folder that fails is reported and counted."""
-    photos, failures = [], 0
-    for path in paths:
+def expand(names: Iterable[Path], out: Path | None = None) -> tuple[list[Path], int]:
+    """List the photos behind files, folders and patterns, each once; what fails is told and counted.
+
+    What is left out of folders is told in one line. Among it are results of earlier runs, if `out` is one of
+    the folders.
+    """
+    photos: dict[str, Path] = {}
+    skipped, failures = Counter[str](), 0
+    for name in names:
         try:
-            photos += list_photos([path])
-        except PhotoError as error:
+            listing = survey(name)
+        except UserError as error:
             failures += 1
             complain(str(error))
-    return photos, failures
+            continue
+        skipped += listing.skipped
+        for path in listing.photos:
+            if path != name and out is not None and _is_within(path, out) and is_result(path):
+                skipped["result of an earlier run"] += 1
+            else:
+                photos.setdefault(os.path.abspath(path), path)
+    if skipped:
+        complain("Left out: " + ", ".join(f"{count} × {why}" for why, count in skipped.items()) + ".")
+    return list(photos.values()), failures
 
 
-def _crops(photo: Photo, domain: Domain, args: argparse.Namespace) -> Iterator[tuple[str, Crop, list[str]]]:
-    """Give (suffix of the output name, crop, warnings) of each crop that is asked for."""
-    if args.crop:
-        yield "", photo.crop(*args.crop, domain=domain), []
+def _one_photo(path: Path, run: _Run, tell: Progress) -> int:
+    """Make all results of a photo; give the number of crops that failed."""
+    results, digest = run.results, run.results.digest(path)
+    if results.has_all(digest, run.joins):
+        say(f"{path.name}: finished earlier.")
+        return 0
+    photo = _open(path, run)
+    places = list(_places(photo, run))
+    whole, failures = photo.pixels, 0
+    for number, place in enumerate(places, 1):
+        record = results.record(digest, f"{number}/{len(places)}")
+        is_saved = results.has(record)
+        if is_saved and not run.joins:
+            continue
+        try:
+            result = _draw(path, place, run, tell)
+            if not is_saved:
+                _save(path, place, result, record, run)
+            if run.joins:
+                picture = result.picture
+                whole = picture.crop.paste(picture.aligned, picture.mask, onto=whole)
+        except Exception as error:  # of whatever kind: the other faces are not to blame
+            failures += 1
+            complain(f"{path.name}{f', face {number}' if len(places) > 1 else ''}: {explain(error)}")
+    if run.joins and failures < len(places):
+        record = {} if failures else results.record(digest, "whole")
+        name = _name(path, [_WHOLE], run)
+        save_png(photo.file.with_alpha(whole), results.folder / (name + _WHOLE), {**run.job.text, **record})
+    return failures
+
+
+def _open(path: Path, run: _Run) -> Photo:
+    """Read a photo and turn it upright, unless somebody said not to; say what was done to it."""
+    photo = Photo.open(path)
+    for note in photo.file.notes:
+        say(f"{path.name}: {note}")
+    if run.choice.no_turn or run.choice.crop:
+        return photo
+    upright = photo.upright(run.model.domain)
+    if upright.turned_deg:
+        say(f"{path.name}: {turn_warning(upright.turned_deg, '--no-turn')}")
+    return upright
+
+
+def _draw(path: Path, place: Place, run: _Run, tell: Progress) -> Result:
+    """Invert, and let the command draw; say what is to be known of it."""
+    inversion = invert(place.crop, run.model, run.options, tell)
+    for warning in (*place.warnings, *([inversion.notice] if inversion.notice else [])):
+        say(f"{path.name}: {warning}")
+    return run.job.draw(inversion)
+
+
+def _save(path: Path, place: Place, result: Result, record: dict[str, str], run: _Run) -> None:
+    """Write the files of one crop, all or none, and say so."""
+    alone = run.choice.whole_photo and not run.joins
+    endings = [place.suffix + ending for ending in (*run.job.endings, *([_WHOLE] if alone else []))]
+    name = _name(path, endings, run)
+    stem = run.results.folder / (name + place.suffix)
+    try:
+        if alone:
+            save_png(result.picture.whole(), stem.with_name(stem.name + _WHOLE), run.job.text)
+        line = result.save(stem, place, record)
+    except BaseException:  # a stop, too
+        for ending in endings:
+            run.results.folder.joinpath(name + ending).unlink(missing_ok=True)
+        raise
+    say(f"{stem.name}: {line}")
+
+
+def _name(path: Path, endings: list[str], run: _Run) -> str:
+    """Name the results of a photo, and tell where the name is not simply the photo's."""
+    name, is_own = run.results.free_name(path, endings)
+    if not is_own:
+        say(f"{path.name}: results of this name are there, so these are called {name}.")
+    return name
+
+
+def _places(photo: Photo, run: _Run) -> Iterator[Place]:
+    """Say what of a photo was asked for."""
+    choice, domain = run.choice, run.model.domain
+    if choice.crop:
+        yield Place(photo.crop(*choice.crop, domain=domain))
         return
     crops = photo.locate(domain)
     if not crops:
         raise PhotoError(
             NO_FACE.replace("place the crop yourself below", "place the crop yourself with --crop")
         )
-    if args.face == "all":
+    if choice.face == "all":
         for number, crop in enumerate(crops, 1):
-            yield (f"_face{number}" if len(crops) > 1 else ""), crop, crop.warnings
+            yield Place(crop, f"_face{number}" if len(crops) > 1 else "", tuple(crop.warnings))
         return
-    number = int(args.face or 1)
+    number = choice.face or 1
     if number > len(crops):
         found = f"{len(crops)} face" + ("s" if len(crops) > 1 else "")
         raise PhotoError(f"There is no face {number}; {found} found, so choose one of 1…{len(crops)}.")
@@ -183,54 +266,8 @@ def _crops(photo: Photo, domain: Domain, args: argparse.Namespace) -> Iterator[t
         notes.append(
             f"{len(crops)} faces found and number {number} by size taken; --face N or all takes others."
         )
-    yield (f"_face{number}" if number > 1 else ""), crop, notes
+    yield Place(crop, f"_face{number}" if number > 1 else "", tuple(notes))
 
 
-def _output_names(paths: list[Path]) -> dict[Path, str]:
-    """Give each photo a name of its own, also where two folders hold the same file name."""
-    names: dict[Path, str] = {}
-    taken: set[str] = set()
-    for path in paths:
-        name, count = path.stem, 1
-        while name in taken:
-            count += 1
-            name = f"{path.stem}-{count}"
-        taken.add(name)
-        names[path] = name
-    return names
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder for results."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OptionError(
-            f"The folder {folder.name} cannot be made; choose another place with --out."
-        ) from error
-
-
-def to_json(value: Any) -> str:
-    """Write plain values as JSON; numbers that it cannot say become null."""
-    return json.dumps(_finite(value), indent=2, allow_nan=False) + "\n"
-
-
-def _finite(value: Any) -> Any:
-    """Replace what JSON cannot say (the PSNR of equal pictures is infinite) by null."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def complain(sentence: str) -> None:
-    """Write to the error stream, beside a progress bar."""
-    tqdm.write(sentence, file=sys.stderr)
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    values = tuple(float(part) for part in text.split(","))
-    if len(values) not in (3, 4):
-        raise ValueError("three or four numbers")
-    return values
+def _is_within(path: Path, folder: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))

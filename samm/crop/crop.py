@@ -176,14 +176,18 @@ class Crop:
             self.cut[size] = self.domain.crop(self.photo.pixels, self.quad, size)
         return self.cut[size]
 
-    def paste(self, portrait_u8: np.ndarray, keep_photo: np.ndarray) -> np.ndarray:
+    def paste(
+        self, portrait_u8: np.ndarray, keep_photo: np.ndarray, onto: np.ndarray | None = None
+    ) -> np.ndarray:
         """Put a portrait back into the photo: uint8 (H, W, 3).
 
         Args:
             portrait_u8: the generator's picture before blending, uint8 (S, S, 3).
             keep_photo: the mask to blend with, (S, S) in 0…1; 1 keeps the photo's pixel.
+            onto: the photo as other portraits have changed it so far, uint8 (H, W, 3); as it is if None.
         """
-        return self.domain.paste(self.photo.pixels, self.quad, portrait_u8, keep_photo)
+        photo_u8 = self.photo.pixels if onto is None else onto
+        return self.domain.paste(photo_u8, self.quad, portrait_u8, keep_photo)
 
     @property
     def placement(self) -> Placement:

@@ -15,6 +15,7 @@ import re
 import threading
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,10 +34,13 @@ __all__ = [
     "MAX_MEGAPIXELS",
     "MIN_SIDE_PX",
     "PhotoFile",
+    "is_heif",
+    "is_picture",
     "open_photo",
     "open_stream",
     "read_photo",
     "reason",
+    "register_heif",
 ]
 
 MAX_MEGAPIXELS = 210  # phones of today take 200
@@ -48,7 +52,7 @@ MIN_SIDE_PX = 32
 # among them PostScript, which would start an outside program.
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "JPEG2000", "PPM")
 
-_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 _REDUCED = "This photo has {:.0f} megapixels and was reduced to {}, also for the whole photo that is saved."
 _HEIC = (
@@ -152,6 +156,34 @@ def read_photo(source: str | Path | BinaryIO) -> PhotoFile:
     return PhotoFile(over_white(image_u8, alpha_u8), alpha_u8, notes)
 
 
+@cache
+def register_heif() -> bool:
+    """Let Pillow read HEIC photos if the package pillow-heif is installed, and say whether it is."""
+    try:
+        from pillow_heif import register_heif_opener  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        return False
+    register_heif_opener()
+    return True
+
+
+def is_picture(path: Path) -> bool:
+    """Tell by its first bytes whether a file is of a format that `open_photo` reads; it may be damaged."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            Image.open(path, formats=_formats()).close()
+    except Image.DecompressionBombError:
+        return True
+    except Exception:  # damaged headers make the readers raise nearly every kind
+        return False
+    return True
+
+
+def _formats() -> tuple[str, ...]:
+    return (*_FORMATS, "HEIF") if register_heif() else _FORMATS
+
+
 def open_stream(source: str | Path | BinaryIO) -> BinaryIO:
     """Open a path, or copy a stream so that it can be read from its start; blame by base name only."""
     if not isinstance(source, (str, Path)):
@@ -183,8 +215,9 @@ def reason(error: Exception) -> str:
 
 def _read_header(stream: BinaryIO) -> Image.Image:
     """Recognize a picture and check its size before any pixel is decoded."""
-    if heif := _is_heif(stream):
-        _register_heif()
+    heif = is_heif(stream)
+    if heif and not register_heif():
+        raise PhotoError(_HEIC)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -216,20 +249,11 @@ def _read_deep_tiff(stream: BinaryIO) -> Image.Image | None:
         return None
 
 
-def _is_heif(stream: BinaryIO) -> bool:
+def is_heif(stream: BinaryIO) -> bool:
     """Tell by its content whether a file is what iPhones write by default; AVIF, its relative, is not."""
     head = stream.read(12)
     stream.seek(0)
     return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
-
-
-def _register_heif() -> None:
-    """Make Pillow read HEIC, where the library for it is installed."""
-    try:
-        import pillow_heif  # pyright: ignore[reportMissingImports] - an option, and not ours to require
-    except ImportError as error:
-        raise PhotoError(_HEIC) from error
-    pillow_heif.register_heif_opener()
 
 
 def _too_big(pixels: int) -> str:

@@ -90,16 +90,16 @@ def test_a_line_leaves_the_masks_of_a_recipe_alone(tmp_path):
     assert load_recipe(tmp_path / "astronaut_edit.png") == Recipe(
         {"age": 1}, mask_strength=0.5, masks="reuse"
     )
-    assert run(tmp_path, "--recipe", file, "--change", "mask strength 2, masks recompute") == 0
-    assert load_recipe(tmp_path / "astronaut_edit.png") == Recipe(mask_strength=2, masks="recompute")
+    assert run(tmp_path / "b", "--recipe", file, "--change", "mask strength 2, masks recompute") == 0
+    assert load_recipe(tmp_path / "b" / "astronaut_edit.png") == Recipe(mask_strength=2, masks="recompute")
 
 
 def test_no_change_at_all_is_the_inversion(tmp_path, capsys):
     assert run(tmp_path) == 0
     assert "astronaut: no changes; " in capsys.readouterr().out
     assert main(["invert", str(PHOTO), "--out", str(tmp_path), "--preset", "tiny", *CROP]) == 0
-    pictures = [open_photo(tmp_path / f"astronaut_{kind}.png") for kind in ("edit", "inversion")]
-    assert np.array_equal(*pictures)
+    edited, inverted = (open_photo(tmp_path / f"astronaut_{kind}.png") for kind in ("edit", "inversion"))
+    assert np.array_equal(edited, inverted)
 
 
 def test_edits_of_a_tuned_inversion_are_drawn_with_its_weights(edited, tmp_path):
@@ -163,6 +163,13 @@ def test_unknown_words_are_warned_about(tmp_path, capsys):
         (["--recipe", str(PHOTO)], "astronaut.jpg is no recipe"),
         (["--mask-strength", "3"], "The mask strength is 3.0; choose a number from 0 to 2."),
         (["--strip", "wisdom"], "There is no attribute wisdom; choose one of age,"),
+        (["--strip", ""], "There is no attribute ; choose one of age,"),
+        (["--focus", "0.2"], "--focus says how the words of --text are meant; write them there."),
+        (["--change", "elf ears", "--method", "optimize"], "--method says how the words of --text are meant"),
+        (["--face", "0.7"], "There is no face 0.7; give a number from 1 on, or all."),
+        (["--face", "²"], "There is no face ²; give a number from 1 on, or all."),
+        (["--crop", "nan,1,99"], "astronaut.jpg: The crop cannot be centered at nan, 1; give two numbers"),
+        (["--age", "nan"], "The strength of age is nan; choose a number from -4 to 4."),
         (["--grid", "age"], "The grid age is not understood; name two attributes"),
         (["--grid", "age,age"], "A grid needs two attributes; both are age"),
         (["--direction", "age"], "The direction age is not understood; write NAME=FILE"),
@@ -184,10 +191,13 @@ def test_refusals_are_one_sentence(arguments, sentence, tmp_path, capsys):
     assert not list(tmp_path.rglob("*.png"))
 
 
-@pytest.mark.parametrize("arguments", [["--method", "magic"], ["--age", "old"], ["--mask-rule", "none"]])
+@pytest.mark.parametrize(
+    "arguments",
+    ["--method magic", "--age old", "--age –2", "--mask-rule none", "--crop a,b,c", "--crop 1,2"],
+)
 def test_wrong_arguments_end_with_code_2(arguments, tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
-        run(tmp_path, *arguments)
+        run(tmp_path, *arguments.split())
     assert ended.value.code == 2
     assert "usage:" in capsys.readouterr().err
 

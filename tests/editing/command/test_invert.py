@@ -140,9 +140,17 @@ def test_evaluate_prints_a_table_and_writes_json(tmp_path, capsys, tiny_crop):
     assert len(json.loads(file.read_text())["photos"]) == 1
 
 
+@pytest.mark.parametrize("arguments", [("--limit", "-1"), ("--limit", "0"), ("--search", "0")])
+def test_counts_begin_at_one(arguments, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run("evaluate", tmp_path, *arguments)
+    assert ended.value.code == 2
+    assert "is too few; choose 1 or more" in capsys.readouterr().err
+
+
 def test_equal_pictures_give_null_in_json(tmp_path):
     """The PSNR of a picture with itself is infinite, which JSON cannot say."""
-    from editing.command.photos import to_json
+    from editing.command.results import to_json
 
     assert json.loads(to_json({"psnr": float("inf"), "list": [1.0, float("nan")]})) == {
         "psnr": None,

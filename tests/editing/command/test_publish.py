@@ -1,17 +1,18 @@
 """Publishing as a Space: which files, which checks, and what the Hub's refusals become. Nothing is sent."""
 
+import fnmatch
 import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import create_autospec
 
 import huggingface_hub
 import pytest
 from huggingface_hub.errors import (
     HfHubHTTPError,
-    HTTPError,
     LocalTokenNotFoundError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
@@ -21,7 +22,8 @@ from packaging.requirements import Requirement
 import samm
 from editing.command import publish as publishing
 from editing.command.__main__ import main
-from editing.command.publish import ZERO_TORCH, plan, publish
+from editing.command.publish import plan, publish
+from editing.command.space import ZERO_TORCH
 
 ROOT = Path(__file__).parents[3]
 
@@ -64,16 +66,25 @@ def replace(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def sent(api) -> tuple[set[str], set[str]]:
-    """The paths that the one commit adds and deletes."""
-    (call,) = api.create_commit.call_args_list
-    name, operations = call.args
-    assert name == NAME
-    assert call.kwargs["repo_type"] == "space"
-    added = {o.path_in_repo for o in operations if isinstance(o, huggingface_hub.CommitOperationAdd)}
-    deleted = {o.path_in_repo for o in operations if isinstance(o, huggingface_hub.CommitOperationDelete)}
-    assert len(added) + len(deleted) == len(operations)
-    return added, deleted
+@pytest.fixture
+def sent(api) -> dict[str, bytes]:
+    """What the folder held that the client was given, by path, once `publish` has run."""
+    held: dict[str, bytes] = {}
+
+    def look(*, repo_id: str, folder_path: Path, repo_type: str, commit_message: str, delete_patterns: str):
+        assert (repo_id, repo_type) == (NAME, "space")
+        assert fnmatch.filter(["samm/old.py", "notes.txt"], delete_patterns) == ["samm/old.py", "notes.txt"]
+        files = [path for path in Path(folder_path).rglob("*") if path.is_file()]
+        held.update({path.relative_to(folder_path).as_posix(): path.read_bytes() for path in files})
+
+    api.upload_folder.side_effect = look
+    return held
+
+
+def pinned(space: publishing.Plan) -> str:
+    content = space.files["requirements.txt"]
+    assert isinstance(content, bytes)
+    return content.decode()
 
 
 def sentence(caught) -> str:
@@ -122,7 +133,7 @@ def test_scratch_is_not_published(checkout):
 def test_zero_gpu_changes_one_line_of_the_requirements(checkout):
     zero = plan(NAME, root=checkout)
     before = (checkout / "requirements.txt").read_text().splitlines()
-    after = zero.files["requirements.txt"].decode().splitlines()
+    after = pinned(zero).splitlines()
     changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
     assert changed == [("torch>=2.8", f"torch=={ZERO_TORCH}")]
     (difference,) = zero.differences
@@ -137,12 +148,11 @@ def test_zero_gpu_changes_one_line_of_the_requirements(checkout):
 
 def test_only_the_line_of_torch_is_pinned(checkout):
     (checkout / "requirements.txt").write_text("torchvision\n torch >= 2.8  # any\ngradio\nopen-clip-torch\n")
-    pinned = plan(NAME, root=checkout).files["requirements.txt"].decode()
-    assert pinned == f"torchvision\ntorch=={ZERO_TORCH}\ngradio\nopen-clip-torch\n"
+    assert pinned(plan(NAME, root=checkout)) == f"torchvision\ntorch=={ZERO_TORCH}\ngradio\nopen-clip-torch\n"
 
 
 def test_the_front_matter_names_the_gradio_that_is_required_and_tested():
-    matter = huggingface_hub.metadata_load(ROOT / "README.md")
+    matter = huggingface_hub.metadata_load(ROOT / "README.md") or {}
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     (gradio,) = [r for r in map(Requirement, lines) if r.name == "gradio"]
     lowest = [s.version for s in gradio.specifier if s.operator in ("==", ">=", "~=")]
@@ -202,7 +212,7 @@ def test_unknown_hardware_is_one_sentence():
         plan(NAME, "tpu")
 
 
-def test_one_commit_makes_a_new_space(checkout, api):
+def test_a_new_space_is_made_and_gets_the_files(checkout, api, sent):
     space = plan(NAME, root=checkout)
     publish(space, api=api)
     assert api.create_repo.call_args.kwargs == {
@@ -212,18 +222,18 @@ def test_one_commit_makes_a_new_space(checkout, api):
         "space_sdk": "gradio",
         "space_hardware": "zero-a10g",
     }
-    assert sent(api) == (set(space.files), set())
-    contents = {o.path_in_repo: o.path_or_fileobj for o in api.create_commit.call_args.args[1]}
-    assert contents["requirements.txt"] == space.files["requirements.txt"]
-    assert contents["app.py"] == str(checkout / "app.py")
+    assert set(sent) == set(space.files)
+    assert sent["requirements.txt"] == space.files["requirements.txt"]
+    assert sent["app.py"] == (checkout / "app.py").read_bytes()
     api.update_repo_settings.assert_not_called()
     api.request_space_hardware.assert_not_called()
 
 
-def test_old_files_go_in_the_same_commit_and_the_hubs_own_stay(checkout, api):
+def test_a_space_of_ours_is_brought_up_to_date(checkout, api, sent):
+    """What is old there matches the pattern that is deleted; see `sent`."""
     api.list_repo_files.return_value = [*HUB_FILES, "samm/__init__.py", "samm/old.py", "notes.txt"]
     publish(plan(NAME, root=checkout), api=api)
-    assert sent(api)[1] == {"samm/old.py", "notes.txt"}
+    assert "samm/__init__.py" in sent
 
 
 def test_another_program_is_never_replaced(checkout, api):
@@ -231,7 +241,7 @@ def test_another_program_is_never_replaced(checkout, api):
     with pytest.raises(samm.OptionError) as caught:
         publish(plan(NAME, root=checkout), private=True, api=api)
     assert "holds another program, which would be deleted" in sentence(caught)
-    api.create_commit.assert_not_called()
+    api.upload_folder.assert_not_called()
     api.update_repo_settings.assert_not_called()
 
 
@@ -239,7 +249,7 @@ def test_a_public_space_is_hidden_before_anything_is_sent(checkout, api):
     publish(plan(NAME, root=checkout), private=True, api=api)
     assert api.create_repo.call_args.kwargs["private"] is True
     calls = [call[0] for call in api.mock_calls]
-    assert calls.index("update_repo_settings") < calls.index("create_commit")
+    assert calls.index("update_repo_settings") < calls.index("upload_folder")
     assert api.update_repo_settings.call_args.kwargs == {"repo_type": "space", "private": True}
 
 
@@ -249,7 +259,7 @@ def test_an_old_space_moves_to_the_hardware_that_is_asked_for(checkout, api):
 
 
 def hub_error(status: int, kind: type[HfHubHTTPError] = HfHubHTTPError) -> HfHubHTTPError:
-    response = SimpleNamespace(status_code=status, headers={}, request=None)
+    response: Any = SimpleNamespace(status_code=status, headers={}, request=None)
     return kind("a\nlong\nstory", response=response, server_message="Server says\nno.")
 
 
@@ -267,11 +277,11 @@ def hub_error(status: int, kind: type[HfHubHTTPError] = HfHubHTTPError) -> HfHub
         (hub_error(503), "busy or out of order (status 503)"),
         (ValueError("Invalid metadata in README.md.\n- emoji"), "(Invalid metadata in README.md. - emoji)"),
         (OfflineModeIsEnabled("offline"), "cannot be reached (OfflineModeIsEnabled); go online"),
-        (HTTPError("no route"), "cannot be reached (HTTPError); go online"),
+        (publishing.HTTPError("no route"), "cannot be reached (HTTPError); go online"),
         (RuntimeError("upload broke off"), "cannot be reached (RuntimeError); go online"),
     ],
 )
-@pytest.mark.parametrize("call", ["create_repo", "list_repo_files", "create_commit"])
+@pytest.mark.parametrize("call", ["create_repo", "list_repo_files", "upload_folder"])
 def test_the_hubs_refusals_are_one_sentence(call, error, words, checkout, api):
     getattr(api, call).side_effect = error
     with pytest.raises(samm.OptionError) as caught:
@@ -298,10 +308,10 @@ def test_a_dry_run_lists_all_and_needs_no_client(monkeypatch, capsys):
     assert lines[-1].endswith(f"/spaces/{NAME} on zero-a10g.")
 
 
-def test_the_command_publishes(monkeypatch, capsys, api):
+def test_the_command_publishes(monkeypatch, capsys, api, sent):
     monkeypatch.setattr(publishing, "HfApi", lambda: api)
     assert main(["publish", NAME, "--private", "--hardware", "zero-a10g"]) == 0
-    assert sent(api)[0] == set(plan(NAME).files)
+    assert set(sent) == set(plan(NAME).files)
     assert f"/spaces/{NAME} on zero-a10g; the Hub takes some minutes" in capsys.readouterr().out
     api.create_repo.side_effect = hub_error(401)
     assert main(["publish", NAME]) == 1

@@ -219,7 +219,7 @@ def test_differences_are_taken_edit_by_edit():
 @pytest.fixture
 def photos(tmp_path, tiny_crop, quick, monkeypatch) -> Path:
     """A folder with two photos, and a command that measures them quickly."""
-    monkeypatch.setattr("editing.command.__main__.load", lambda *arguments: quick)
+    monkeypatch.setattr("editing.command.evaluate.load", lambda *arguments: quick)
     monkeypatch.setattr(evaluation, "DRAWN", 3)
     (tmp_path / "photos").mkdir()
     save_png(tiny_crop, tmp_path / "photos" / "a.png")

@@ -466,7 +466,7 @@ def test_two_photos_of_one_name_are_refused(tmp_path, capsys, tiny_crop):
 
 
 def test_searches_say_beforehand_how_long_they_may_take(tmp_path, capsys, tiny_crop, quick, monkeypatch):
-    monkeypatch.setattr("editing.command.__main__.load", lambda *arguments: quick)
+    monkeypatch.setattr("editing.command.evaluate.load", lambda *arguments: quick)
     save_png(tiny_crop, tmp_path / "a.png")
     save_png(tiny_crop, tmp_path / "b.png")
     for name in ("optimization", "pti"):
@@ -489,7 +489,7 @@ def test_searches_say_beforehand_how_long_they_may_take(tmp_path, capsys, tiny_c
 @pytest.fixture
 def photos(tmp_path, tiny_crop, quick, monkeypatch) -> Path:
     """A folder with three photos, and a command that measures them quickly."""
-    monkeypatch.setattr("editing.command.__main__.load", lambda *arguments: quick)
+    monkeypatch.setattr("editing.command.evaluate.load", lambda *arguments: quick)
     (tmp_path / "photos").mkdir()
     for name, factor in (("a", 1), ("b", 2), ("c", 3)):
         save_png(np.ascontiguousarray(tiny_crop // factor), tmp_path / "photos" / f"{name}.png")

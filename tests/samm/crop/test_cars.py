@@ -67,13 +67,19 @@ def tools(cars, folder) -> Moves:
 
 
 @pytest.fixture(autouse=True)
-def _no_detector(monkeypatch):
-    """Cars are never looked for with the face detector."""
+def _no_detector(cars, monkeypatch):
+    """Cars are never looked for with the face detector; commands share the loaded model."""
 
     def refuse() -> None:
         raise AssertionError("a face detector was loaded")
 
     monkeypatch.setattr("samm.crop.domains.load_detector", refuse)
+
+    def load(preset: str, device: str | None = None, precision: str = "fp32") -> samm.Model:
+        return cars if preset == PRESET else samm.load(preset, device, precision)
+
+    for command in ("invert", "edit", "evaluate"):
+        monkeypatch.setattr(f"editing.command.{command}.load", load)
 
 
 def run(command: str, folder: Path, out: Path, *arguments: object, preset: str = PRESET) -> int:
