@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from editing.command import edit as editing_command
+from editing.command import prove
 from editing.command.photos import (
     add_model_arguments,
     add_photo_arguments,
@@ -28,24 +27,13 @@ from editing.command.photos import (
     to_json,
     whole_photo,
 )
-from editing.evaluation.measure import Comparison, evaluate, load_judges, protocol, signatures
-from editing.evaluation.methods import METHODS, SECONDS_A_STEP, Change, Settings, choose
-from editing.evaluation.tables import (
-    Figures,
-    differences,
-    edit_table,
-    finished,
-    load_csv,
-    plain,
-    save_csv,
-    summarize,
-    table,
-)
+from editing.evaluation.methods import METHODS, Bench, choose, read_edits
+from editing.moves.tools import Tools
 from samm.crop.domains import FACES
 from samm.crop.png import save_png
 from samm.errors import OptionError, UserError
 from samm.inversion import Inversion
-from samm.models import Model, load
+from samm.models import load
 from samm.pixels import mask_to_u8
 
 __all__ = ["main"]
@@ -130,6 +118,8 @@ def _parser() -> argparse.ArgumentParser:
     judge.set_defaults(run=_evaluate)
     add_model_arguments(judge)
 
+    prove.add_parser(commands)
+
     space = commands.add_parser("publish", help="put this checkout on the Hugging Face Hub as a Space")
     space.add_argument("name", metavar="OWNER/NAME", help="the Space; it is made where there is none")
     space.add_argument("--private", action="store_true", help="only its owner may see it")
@@ -193,100 +183,29 @@ def _evaluate(args: argparse.Namespace) -> int:
     if twice := {name for name in names if names.count(name) > 1}:
         raise OptionError(f"Two photos are called {min(twice)}; rename one, since figures go by names.")
     model = load(args.preset, args.device, args.precision)
-    edits = _changes(args.edits, model)
-    settings = Settings(options_of(args, model), args.search, edits)
-    methods = choose(args.methods.split(","), model, settings)
-    if args.against and (args.against not in methods or len(methods) == 1):
-        raise OptionError(f"--against {args.against} needs that method and another one in --methods.")
-    for file in filter(None, (args.json, args.csv, args.markdown)):
-        make_folder(file.parent)  # before the work, not after it
-    comparison = Comparison(methods, model, load_judges(model), settings)
-    figures = _earlier(args.csv, signatures(comparison)) if args.csv else {}
-    done = {key for key, found in figures.items() if all(edit.name in found.edits for edit in edits)}
-    _announce([method for name in names for method in methods if (name, method) not in done], args.search)
-    failed: list[Path] = []
-
-    def report(path: Path, error: UserError) -> None:
-        failed.append(path)
-        complain(f"{path.name}: {error}")
-
-    try:
-        with tqdm(paths, unit="photo", disable=None, leave=False) as bar:
-
-            def tell(stage: str, step: int, steps: int) -> None:
-                bar.set_postfix_str(stage + (f" {step}/{steps}" if steps > 1 else ""))
-
-            for new in evaluate(bar, comparison, report, tell, done):
-                before = figures.get((new.name, new.method), new)
-                figures[new.name, new.method] = replace(new, edits={**before.edits, **new.edits})
-                if args.csv:
-                    save_csv(args.csv, figures.values())
-    finally:  # after Ctrl-C and errors of ours too: what was finished took time
-        results = finished(figures.values(), names, list(methods), [edit.name for edit in edits])
-        measured = len(results) // len(methods)
-        if measured < len(paths):
-            complain(f"{measured} of {len(paths)} photos were measured by all methods.")
-        if results:
-            _show(results, comparison, len(paths), args)
-    return 1 if failed or failures else 0
-
-
-def _changes(edits: Sequence[str], model: Model) -> tuple[Change, ...]:
-    """Read edits and load what they need."""
-    if not edits:
-        return ()
-    if model.domain != FACES:
+    if args.edits and model.domain != FACES:
         raise OptionError(
             f"Edits of {model.domain.name}s cannot be measured, because the scorer knows faces only; leave "
             "--edits out."
         )
-    from editing.evaluation.edits import (  # here because the scorer's package is large
-        Scores,
-        changes,
-        read_edits,
-    )
-    from editing.moves.scorer import load_scorer
-    from editing.moves.tools import Tools
+    edits = read_edits(args.edits)
+    bench = Bench(model, Tools(model), options_of(args, model), args.search, edits)
+    methods = choose(args.methods.split(","), bench)
+    for file in filter(None, (args.json, args.csv, args.markdown)):
+        make_folder(file.parent)  # before the work, not after it
+    # Here because the scorer's package is large.
+    from editing.evaluation.comparison import Comparison
+    from editing.evaluation.judges import load_judges
+    from editing.evaluation.report import compare
 
-    return changes(read_edits(edits), Tools(model), Scores(load_scorer(model.device), model))
+    def show(text: str, figures: dict[str, Any]) -> None:
+        print(text, end="")
+        _write(args.json, to_json(figures))
+        _write(args.markdown, text)
 
-
-def _earlier(file: Path, made_with: Mapping[str, str]) -> dict[tuple[str, str], Figures]:
-    """Read what an earlier run measured, by photo and method, and see that the file can be written."""
-    figures = {(found.name, found.method): found for found in load_csv(file)}
-    for found in figures.values():
-        if found.settings != made_with.get(found.method, found.settings):
-            raise OptionError(
-                f"The file {file.name} holds figures of {found.method} with other settings "
-                f"({found.settings}) than now ({made_with[found.method]}); choose another file."
-            )
-    save_csv(file, figures.values())
-    return figures
-
-
-def _announce(methods: Sequence[str], search_steps: int) -> None:
-    """Say how long the searches of methods, each named once a photo, may take."""
-    searching = [name for name in methods if METHODS[name].searches]
-    steps = search_steps * sum(METHODS[name].searches for name in searching)
-    if steps:
-        minutes = max(steps * SECONDS_A_STEP / 60, 1)
-        named = " and ".join(dict.fromkeys(searching))
-        complain(f"{named} will take up to {steps:,} steps, on two CPU cores about {minutes:,.0f} min.")
-
-
-def _show(results: Sequence[Figures], comparison: Comparison, asked: int, args: argparse.Namespace) -> None:
-    """Print tables and protocol, and write them and all figures to files."""
-    summaries = summarize(results)
-    apart = summarize(differences(results, args.against)) if args.against else []
-    settings = comparison.settings
-    layouts = [table, edit_table] if settings.changes else [table]
-    tables = [lay_out(*part) for lay_out in layouts for part in ((summaries, ""), (apart, "+")) if part[0]]
-    text = "\n\n".join([*tables, protocol(summaries, comparison, asked)]) + "\n"
-    print(text, end="")
-    used = {"preset": args.preset, "precision": args.precision, "options": asdict(settings.options)}
-    used |= {"search_steps": args.search, "edits": [change.name for change in settings.changes]}
-    _write(args.json, to_json({**plain(results, summaries), "protocol": text, **used}))
-    _write(args.markdown, text)
+    comparison = Comparison(methods, bench, load_judges(model))
+    well = compare(paths, comparison, args.against, args.csv, show, complain)
+    return 0 if well and not failures else 1
 
 
 def _write(file: Path | None, text: str) -> None:
