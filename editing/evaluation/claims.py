@@ -13,6 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from editing.evaluation.comparison import open_crop
 from editing.evaluation.exactness import prove_exactness
 from editing.evaluation.judges import load_judges
 from editing.evaluation.rules import prove_rules
@@ -47,6 +48,9 @@ def prove(
 
     Returns:
         Rows of figures, by claim.
+
+    Raises:
+        PhotoError: a photo of the folder cannot be read or is not square.
     """
     tools, judges = Tools(model), load_judges(model)
     samples, faces = (12, 4) if quick else (60, 20)
@@ -63,7 +67,7 @@ def prove(
 def invert_faces(model: Model, folder: Path | None, count: int) -> list[Inversion]:
     """Invert the first `count` FFHQ crops of a folder, or faces of the examples and then drawn ones."""
     if folder is not None:
-        crops = [open_photo(path) for path in list_photos([folder])[:count]]
+        crops = [open_crop(path, model.resolution) for path in list_photos([folder])[:count]]
     else:
         detector, crops = load_detector(), []
         for path in list_photos([EXAMPLES])[:count]:

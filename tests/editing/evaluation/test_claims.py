@@ -20,6 +20,7 @@ from editing.moves.scorer import SCORES
 from editing.moves.tools import Tools
 from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.recipe import Recipe
+from samm.crop.png import save_png
 
 
 @pytest.fixture(scope="module")
@@ -110,15 +111,19 @@ def test_tables_are_markdown():
     ]
 
 
-def test_the_command_prints_and_writes_the_claims_that_are_asked_for(tiny, tmp_path, capsys, monkeypatch):
+def test_the_command_prints_and_writes_the_claims_that_are_asked_for(
+    tiny, tiny_crop, tmp_path, capsys, monkeypatch
+):
     monkeypatch.setattr("editing.command.prove.load", lambda **arguments: tiny)
-    monkeypatch.setattr("editing.evaluation.claims.load_detector", lambda: None)
-    monkeypatch.setattr("editing.evaluation.claims.EXAMPLES", tmp_path)
+    save_png(tiny_crop, tmp_path / "a.png")
     file = tmp_path / "out" / "claims.json"
-    assert main(["prove", "--quick", "--only", "exactness", "--json", str(file)]) == 0
+    assert main(["prove", "--faces", str(tmp_path), "--only", "exactness", "--json", str(file)]) == 0
     printed = capsys.readouterr().out
     assert "**exactness**" in printed
     assert "| zero recipe | mirror |" in printed
     figures = json.loads(file.read_text())
     assert list(figures) == ["exactness"]
     assert figures["exactness"][0]["zero_recipe"] == 0
+    save_png(tiny_crop[:, :400].copy(), tmp_path / "a.png")
+    assert main(["prove", "--faces", str(tmp_path), "--only", "exactness"]) == 1
+    assert "a.png is 400×512 pixels and thus not cropped" in capsys.readouterr().err
