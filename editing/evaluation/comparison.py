@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -125,12 +125,11 @@ def _try(photo: str, crop: np.ndarray, name: str, comparison: Comparison, tell: 
 def signatures(comparison: Comparison) -> dict[str, str]:
     """Say in a line for each method what its figures depend on; only equal ones may be put together."""
     bench, model = comparison.bench, comparison.bench.model
-    options, lpips = bench.options, "; with LPIPS" if comparison.judges.lpips.network else ""
-    shared = (
-        f"{model.preset} {_fingerprint(model)}, {model.precision}, {model.device.type}; "
-        f"{options.encoder_steps} passes, N {options.iterations}, {options.refine_steps} refinement and "
-        f"{options.tune_steps} tuning steps, mask strength {options.mask_strength:g}{lpips}"
+    options = ", ".join(
+        f"{name.replace('_', ' ')} {value:g}" for name, value in asdict(bench.options).items()
     )
+    lpips = "; with LPIPS" if comparison.judges.lpips.network else ""
+    shared = f"{model.preset} {_fingerprint(model)}, {model.precision}, {model.device.type}; {options}{lpips}"
     return {name: shared + details(name, method, bench) for name, method in comparison.methods.items()}
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 import samm
 from editing.command.__main__ import main
+from editing.edit import Edit
 from editing.evaluation import rules, sliders
 from editing.evaluation.claims import claim_table
 from editing.evaluation.exactness import prove_exactness
@@ -91,15 +92,18 @@ def test_rules_are_compared_on_the_same_faces(tiny, tools, judges, tiny_inversio
     assert all(np.isfinite([row.kept, row.ghosts, row.area]).all() for row in rows)
 
 
-def test_ghosts_are_edges_that_neither_picture_has():
-    from types import SimpleNamespace
+def edit_of(drawn: np.ndarray, blended: np.ndarray) -> Edit:
+    mask = torch.zeros(1, 1, len(drawn), len(drawn))
+    return Edit(Recipe(), torch.zeros(1, 14, 512), drawn, mask, mask, blended)
 
+
+def test_ghosts_are_edges_that_neither_picture_has():
     flat = torch.zeros(1, 3, 64, 64)
     edge = np.zeros((64, 64, 3), np.uint8) + 128
     edge[:, 32:] = 255
     plain = np.full((64, 64, 3), 128, np.uint8)
-    assert rules._ghosts(flat, SimpleNamespace(aligned=plain, blended=edge)) > 0.5
-    assert rules._ghosts(flat, SimpleNamespace(aligned=edge, blended=edge)) == 0
+    assert rules._ghosts(flat, edit_of(plain, edge)) > 0.5
+    assert rules._ghosts(flat, edit_of(edge, edge)) == 0
 
 
 def test_tables_are_markdown():

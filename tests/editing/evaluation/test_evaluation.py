@@ -312,8 +312,8 @@ def test_other_settings_are_not_mixed(photos, tmp_path, capsys):
     assert _run(photos, "--methods", "residual", "--steps", "1", *csv_file) == 1
     error = capsys.readouterr().err
     assert "all.csv holds figures of residual with other settings" in error
-    assert "2 passes" in error
-    assert "1 passes" in error
+    assert "encoder steps 2, iterations 2" in error
+    assert "encoder steps 1, iterations 2" in error
     assert (tmp_path / "all.csv").read_bytes() == before
     assert _run(photos, "--methods", "residual", "--limit", "1", "--search", "9", *csv_file) == 0
 

@@ -70,6 +70,7 @@ def test_lpips_is_taken_only_with_whole_weights(monkeypatch, shelf):
     assert load_lpips().reason == f"its weights {name} in the cache of torch.hub are damaged"
     shelf(name, content)
     found = load_lpips()
+    assert isinstance(found.network, _Network)
     assert found.reason == ""
     assert found.network.made_with == ({"net_type": "alex"},)
     assert not found.network.training
@@ -85,6 +86,8 @@ def test_fid_reads_2048_features_from_the_cached_file(monkeypatch, shelf):
     monkeypatch.setattr(
         inception, "FeatureExtractorInceptionV3", lambda *a, **k: made.append((a, k)) or _Network()
     )
-    features = load_fid().network(torch.full((1, 3, 4, 4), 9, dtype=torch.uint8))
+    network = load_fid().network
+    assert network is not None
+    features = network(torch.full((1, 3, 4, 4), 9, dtype=torch.uint8))
     assert features.tolist() == [9]
     assert made == [(("inception-v3-compat", ["2048"]), {"feature_extractor_weights_path": str(file)})]

@@ -50,7 +50,12 @@ def inverted(ran) -> Callable[[str], samm.Inversion]:
 @pytest.fixture(scope="module")
 def edited(ran, tools) -> Callable[[str, Recipe], Edited]:
     """The edit of a method's inversion by a recipe."""
-    return lambda name, recipe: METHODS[name].edit(*ran(name), recipe, tools)
+
+    def edit_by(name: str, recipe: Recipe) -> Edited:
+        inversion, model = ran(name)
+        return METHODS[name].edit(inversion, model, recipe, tools)
+
+    return edit_by
 
 
 @pytest.mark.parametrize("name", METHODS)

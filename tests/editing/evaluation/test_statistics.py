@@ -11,11 +11,11 @@ from editing.evaluation.statistics import bootstrap_interval, frechet_distance
 
 def test_an_interval_holds_the_mean_and_narrows_with_more_photos():
     values = np.random.default_rng(1).normal(20, 2, 400)
-    low, high = bootstrap_interval(values)
+    low, high = bootstrap_interval(values.tolist())
     assert low < values.mean() < high
     # A normal mean's interval is ±1.96 σ/√n.
     assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.1)
-    few_low, few_high = bootstrap_interval(values[:25])
+    few_low, few_high = bootstrap_interval(values[:25].tolist())
     assert few_high - few_low > 2 * (high - low)
 
 

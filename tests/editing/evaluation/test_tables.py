@@ -115,7 +115,7 @@ def test_differences_are_taken_edit_by_edit():
     results += [_edited("z", "b", 5, kept_psnr=40)]
     apart = differences(results, "y")
     assert apart.loc[apart["edit"] == "age +2.0", "target"].tolist() == [2, 3]
-    assert apart["kept_psnr"].isna().all()
+    assert all(math.isnan(value) for value in apart["kept_psnr"])
     row = "| age +2.0 | z − y | +2.50 [+2.00, +3.00] | +0.000 [+0.000, +0.000] |"
     assert edit_table(means(apart), "+").splitlines()[2].startswith(row)
 
