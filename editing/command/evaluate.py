@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-
-from tqdm import tqdm
+from typing import Any
 
 from editing.command.choices import ModelChoice, add_model_arguments, whole_number
 from editing.command.console import complain
 from editing.command.photos import expand
 from editing.command.results import make_folder, to_json
-from editing.evaluation.measure import Comparison, evaluate, load_judges, protocol, signatures
-from editing.evaluation.methods import METHODS, SECONDS_A_STEP, Change, Settings, choose
-from editing.evaluation.tables import (
-    Figures,
-    differences,
-    edit_table,
-    finished,
-    load_csv,
-    plain,
-    save_csv,
-    summarize,
-    table,
-)
+from editing.evaluation.methods import METHODS, Bench, choose, read_edits
+from editing.moves.moves import Moves
 from samm.crop.domains import FACES
-from samm.errors import OptionError, UserError
-from samm.models import Model, load
+from samm.errors import OptionError
+from samm.models import load
 
 __all__ = ["add_parser"]
 
@@ -116,104 +103,29 @@ def _run(args: argparse.Namespace) -> int:
     if twice := {name for name in names if names.count(name) > 1}:
         raise OptionError(f"Two photos are called {min(twice)}; rename one, since figures go by names.")
     model = load(choice.model.preset, choice.model.device, choice.model.precision)
-    edits = _changes(choice.edits, model)
-    settings = Settings(choice.model.options(model, choice.mask_strength), choice.search, edits)
-    methods = choose(choice.methods, model, settings)
-    if choice.against and (choice.against not in methods or len(methods) == 1):
-        raise OptionError(f"--against {choice.against} needs that method and another one in --methods.")
-    for file in filter(None, (choice.json, choice.csv, choice.markdown)):
-        make_folder(file.parent)  # before the work, not after it
-    comparison = Comparison(methods, model, load_judges(model), settings)
-    figures = _earlier(choice.csv, signatures(comparison)) if choice.csv else {}
-    done = {key for key, found in figures.items() if all(edit.name in found.edits for edit in edits)}
-    _announce([method for name in names for method in methods if (name, method) not in done], choice.search)
-    failed: list[Path] = []
-
-    def report(path: Path, error: UserError) -> None:
-        failed.append(path)
-        complain(f"{path.name}: {error}")
-
-    try:
-        with tqdm(paths, unit="photo", disable=None, leave=False) as bar:
-
-            def tell(stage: str, step: int, steps: int) -> None:
-                bar.set_postfix_str(stage + (f" {step}/{steps}" if steps > 1 else ""))
-
-            for new in evaluate(bar, comparison, report, tell, done):
-                before = figures.get((new.name, new.method), new)
-                figures[new.name, new.method] = replace(new, edits={**before.edits, **new.edits})
-                if choice.csv:
-                    save_csv(choice.csv, figures.values())
-    finally:  # after Ctrl-C and errors of ours too: what was finished took time
-        results = finished(figures.values(), names, list(methods), [edit.name for edit in edits])
-        measured = len(results) // len(methods)
-        if measured < len(paths):
-            complain(f"{measured} of {len(paths)} photos were measured by all methods.")
-        if results:
-            _show(results, comparison, len(paths), choice)
-    return 1 if failed or failures else 0
-
-
-def _changes(edits: Sequence[str], model: Model) -> tuple[Change, ...]:
-    """Read edits and load what they need."""
-    if not edits:
-        return ()
-    if model.domain != FACES:
+    if choice.edits and model.domain != FACES:
         raise OptionError(
             f"Edits of {model.domain.name}s cannot be measured, because the scorer knows faces only; leave "
             "--edits out."
         )
-    from editing.evaluation.edits import (  # here because the scorer's package is large
-        Scores,
-        changes,
-        read_edits,
-    )
-    from editing.moves.scorer import load_scorer
-    from editing.moves.tools import Tools
+    edits, options = read_edits(choice.edits), choice.model.options(model)
+    bench = Bench(model, Moves(model), options, choice.search, edits, choice.mask_strength)
+    methods = choose(choice.methods, bench)
+    for file in filter(None, (choice.json, choice.csv, choice.markdown)):
+        make_folder(file.parent)  # before the work, not after it
+    # Here because the scorer's package is large.
+    from editing.evaluation.comparison import Comparison
+    from editing.evaluation.judges import load_judges
+    from editing.evaluation.report import compare
 
-    return changes(read_edits(edits), Tools(model), Scores(load_scorer(model.device), model))
+    def show(text: str, figures: dict[str, Any]) -> None:
+        print(text, end="")
+        _write(choice.json, to_json(figures))
+        _write(choice.markdown, text)
 
-
-def _earlier(file: Path, made_with: Mapping[str, str]) -> dict[tuple[str, str], Figures]:
-    """Read what an earlier run measured, by photo and method, and see that the file can be written."""
-    figures = {(found.name, found.method): found for found in load_csv(file)}
-    for found in figures.values():
-        if found.settings != made_with.get(found.method, found.settings):
-            raise OptionError(
-                f"The file {file.name} holds figures of {found.method} with other settings "
-                f"({found.settings}) than now ({made_with[found.method]}); choose another file."
-            )
-    save_csv(file, figures.values())
-    return figures
-
-
-def _announce(methods: Sequence[str], search_steps: int) -> None:
-    """Say how long the searches of methods, each named once a photo, may take."""
-    searching = [name for name in methods if METHODS[name].searches]
-    steps = search_steps * sum(METHODS[name].searches for name in searching)
-    if steps:
-        minutes = max(steps * SECONDS_A_STEP / 60, 1)
-        named = " and ".join(dict.fromkeys(searching))
-        complain(f"{named} will take up to {steps:,} steps, on two CPU cores about {minutes:,.0f} min.")
-
-
-def _show(results: Sequence[Figures], comparison: Comparison, asked: int, choice: _Choice) -> None:
-    """Print tables and protocol, and write them and all figures to files."""
-    summaries = summarize(results)
-    apart = summarize(differences(results, choice.against)) if choice.against else []
-    settings = comparison.settings
-    layouts = [table, edit_table] if settings.changes else [table]
-    tables = [lay_out(*part) for lay_out in layouts for part in ((summaries, ""), (apart, "+")) if part[0]]
-    text = "\n\n".join([*tables, protocol(summaries, comparison, asked)]) + "\n"
-    print(text, end="")
-    used = {
-        "preset": choice.model.preset,
-        "precision": choice.model.precision,
-        "options": asdict(settings.options),
-    }
-    used |= {"search_steps": choice.search, "edits": [change.name for change in settings.changes]}
-    _write(choice.json, to_json({**plain(results, summaries), "protocol": text, **used}))
-    _write(choice.markdown, text)
+    comparison = Comparison(methods, bench, load_judges(model))
+    well = compare(paths, comparison, choice.against, choice.csv, show, complain)
+    return 0 if well and not failures else 1
 
 
 def _write(file: Path | None, text: str) -> None:

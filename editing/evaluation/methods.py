@@ -3,10 +3,7 @@
 Each is the idea of a published method in a few lines on our networks, not that method's own weights or code:
 their figures say what the idea gives here, and must not be read as the figures of the papers they come from.
 
-What an edit is stays unknown here: a `Change` applies it to any inversion, and each method says how its
-inversions are edited.
-
-Shapes: L style rows, H edge of the crop, V edge at which masks are made. Masks: 1 keeps the photo's pixel.
+Shapes: H edge of the crop, V `VIEW_SIZE`, at which masks are made. Masks: 1 keeps the photo's pixel.
 """
 
 from __future__ import annotations
@@ -19,29 +16,32 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from editing.edit import edit
+from editing.evaluation.samples import VIEW_SIZE
+from editing.moves.moves import Moves
+from editing.recipe.line import describe, parse
+from editing.recipe.recipe import Recipe
 from samm.errors import OptionError
 from samm.inversion import MAX_STEPS, Inversion, Options, Progress, invert, refine, tune
 from samm.method.alignment import Levels
-from samm.method.blending import blend
 from samm.method.masking import check_strength
 from samm.models import Model
 from samm.networks.ops import area_resize
-from samm.pixels import to_pm1, to_u8
+from samm.picture import Picture
 
 __all__ = [
     "METHODS",
     "SECONDS_A_STEP",
-    "Change",
+    "Bench",
     "Edited",
     "Method",
-    "Settings",
     "choose",
     "difference_mask",
     "error_mask",
+    "read_edits",
 ]
 
 ALL = "all"
-VIEW_SIZE = 256  # V
 ERROR_LEVEL = 0.3  # of the range of 2; chosen so that about as much of a photo is kept as SAMM keeps
 ERROR_PX = 17  # edge of the window over which an error is averaged
 CHANGE_LEVEL = 0.1  # of the range of 2
@@ -50,51 +50,27 @@ SECONDS_A_STEP = 2  # of a search on two CPU cores, measured with the embedded m
 
 
 @dataclass(frozen=True)
-class Change:
-    """One edit that every method carries out; `editing.evaluation` makes it of a recipe.
-
-    Attributes:
-        name: for people and files.
-        apply: an inversion, the model that draws it, and the rule by which the edit meets its masks ("reuse",
-            "recompute" or "adaptive", see `editing.masks`), to the drawn picture and the blended one, uint8
-            (H, H, 3).
-        score: the photo, the un-edited and the edited result, uint8 (H, H, 3), to metrics of what the edit
-            changed.
-        meaning: of these metrics, for the protocol.
-    """
-
-    name: str
-    apply: Callable[[Inversion, Model, str], tuple[np.ndarray, np.ndarray]]
-    score: Callable[[np.ndarray, np.ndarray, np.ndarray], dict[str, float]]
-    meaning: str
-
-
-@dataclass(frozen=True)
-class Edited:
-    """An edited picture, uint8 (H, H, 3), and the result it came from, whose mask says what was kept."""
-
-    before: Inversion
-    picture: np.ndarray
-
-
-@dataclass(frozen=True)
-class Settings:
+class Bench:
     """What all methods of a comparison share.
 
     Attributes:
+        model: whose networks they use.
+        tools: directions for its generator.
         options: of the inversions; `iterations` gives way where a method's name says N, and `refine_steps`
             and `tune_steps` count for the SAMM methods alone.
         search_steps: of `optimization`, and of each of the two phases of `pti`.
-        changes: the edits; the inversion of `difference-mask` takes its mask from the first.
+        edits: recipes; the inversion of `difference-mask` takes its mask from the first.
         mask_strength: with which all pictures are blended, 0…2.
 
     Raises:
         OptionError: `search_steps` outside 1…500, or `mask_strength` outside its range.
     """
 
+    model: Model
+    tools: Moves
     options: Options = field(default_factory=Options)
     search_steps: int = 60
-    changes: tuple[Change, ...] = ()
+    edits: tuple[Recipe, ...] = ()
     mask_strength: float = 1.0
 
     def __post_init__(self):
@@ -106,18 +82,47 @@ class Settings:
             )
 
 
+@dataclass(frozen=True)
+class Edited:
+    """An edited picture, and the one it came from, whose mask says what was kept."""
+
+    before: Inversion
+    after: Picture
+
+
 # Crop uint8 (H, H, 3) to the inversion and the model, with or without SAMM, that made it and makes its edits.
-Run = Callable[[np.ndarray, Model, Settings, Progress | None], tuple[Inversion, Model]]
-Edit = Callable[[Inversion, Model, Change], Edited]
+Run = Callable[[np.ndarray, Bench, Progress | None], tuple[Inversion, Model]]
+EditBy = Callable[[Inversion, Model, Recipe, Moves], Edited]
 
 
-def _under(rule: str) -> Edit:
+def read_edits(texts: Sequence[str]) -> tuple[Recipe, ...]:
+    """Read recipes, one or several with semicolons between in each text.
+
+    Raises:
+        OptionError: a recipe cannot be read, changes no attribute, or says how masks are used.
+    """
+    recipes = [parse(part) for text in texts for part in text.split(";") if part.strip()]
+    for recipe in recipes:
+        if not recipe.attributes:
+            raise OptionError(
+                f"The edit {describe(recipe)} changes no attribute; name one with a strength, as in age +2."
+            )
+        if (recipe.masks, recipe.mask_strength) != (Recipe.masks, Recipe.mask_strength):
+            raise OptionError(
+                f"The edit {describe(recipe)} says how masks are used; leave that to the methods and to "
+                "--mask-strength."
+            )
+    return tuple(dict.fromkeys(recipes))
+
+
+def _under(rule: str) -> EditBy:
     """Edit as the page does, under one rule for masks; without masks the result is the drawn edit."""
 
-    def edit(inversion: Inversion, model: Model, change: Change) -> Edited:
-        return Edited(inversion, change.apply(inversion, model, rule)[1])
+    def edit_by_rule(inversion: Inversion, model: Model, recipe: Recipe, tools: Moves) -> Edited:
+        wanted = replace(recipe, masks=rule, mask_strength=inversion.strength)
+        return Edited(inversion, edit(inversion, wanted, model, tools))
 
-    return edit
+    return edit_by_rule
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,7 @@ class Method:
         source: the publication whose idea it is.
         run: inverts.
         pictures: attributes of the inversion that are pictures of their own; the others repeat one of them.
-        needs: "samm", "edit" for changes among the settings, both or nothing.
+        needs: "samm", "edit" for edits on the bench, both or nothing.
         searches: how many times it takes up to `search_steps` steps for a photo.
         edit: changes what `run` gave.
     """
@@ -140,21 +145,21 @@ class Method:
     pictures: tuple[str, ...] = ("generated", "aligned", "blended")
     needs: tuple[str, ...] = ()
     searches: int = 0
-    edit: Edit = _under("reuse")
+    edit: EditBy = _under("reuse")
 
 
-def choose(names: Sequence[str], model: Model, settings: Settings) -> dict[str, Method]:
+def choose(names: Sequence[str], bench: Bench) -> dict[str, Method]:
     """Look methods up by name, in the given order; "all" gives those that can run here.
 
     Raises:
         OptionError: a method is unknown, or lacks what it needs.
     """
     remedies = {}
-    if model.samm is None:
+    if bench.model.samm is None:
         remedies["samm"] = (
-            f"SAMM, for which the preset {model.preset} has no weights; take another preset or method"
+            f"SAMM, for which the preset {bench.model.preset} has no weights; take another preset or method"
         )
-    if not settings.changes:
+    if not bench.edits:
         remedies["edit"] = "an edit; name one with --edits"
     if list(names) == [ALL]:
         return {name: method for name, method in METHODS.items() if not remedies.keys() & set(method.needs)}
@@ -194,31 +199,24 @@ def _difference(a_pm1: Tensor, b_pm1: Tensor, window_px: int) -> Tensor:
     return F.avg_pool2d(apart, window_px, 1, window_px // 2, count_include_pad=False)
 
 
-def _encoder(
-    crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
-) -> tuple[Inversion, Model]:
-    options = replace(settings.options, encoder_steps=1)
-    return _residual(crop_u8, model, replace(settings, options=options), progress)
+def _encoder(crop_u8: np.ndarray, bench: Bench, progress: Progress | None) -> tuple[Inversion, Model]:
+    return _residual(crop_u8, replace(bench, options=replace(bench.options, encoder_steps=1)), progress)
 
 
-def _residual(
-    crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
-) -> tuple[Inversion, Model]:
-    alone, options = replace(model, samm=None), replace(settings.options, refine_steps=0, tune_steps=0)
+def _residual(crop_u8: np.ndarray, bench: Bench, progress: Progress | None) -> tuple[Inversion, Model]:
+    alone, options = replace(bench.model, samm=None), replace(bench.options, refine_steps=0, tune_steps=0)
     return invert(crop_u8, alone, options, progress), alone
 
 
-def _samm(
-    crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
-) -> tuple[Inversion, Model]:
-    return invert(crop_u8, model, settings.options, progress), model
+def _samm(crop_u8: np.ndarray, bench: Bench, progress: Progress | None) -> tuple[Inversion, Model]:
+    return invert(crop_u8, bench.model, bench.options, progress), bench.model
 
 
-def _samm_of(iterations: int) -> Run:
-    def run(
-        crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
-    ) -> tuple[Inversion, Model]:
-        return invert(crop_u8, model, replace(settings.options, iterations=iterations), progress), model
+def _samm_with(choose: Callable[[Options], Options]) -> Run:
+    """Invert by SAMM with other options than the bench's."""
+
+    def run(crop_u8: np.ndarray, bench: Bench, progress: Progress | None) -> tuple[Inversion, Model]:
+        return _samm(crop_u8, replace(bench, options=choose(bench.options)), progress)
 
     return run
 
@@ -236,56 +234,55 @@ class _Unaligned(nn.Module):
         return torch.zeros_like(flow), mask
 
 
-def _unaligned(
-    crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
-) -> tuple[Inversion, Model]:
-    levels = Levels({r: _Unaligned(model.samm.levels[str(r)]) for r in model.samm.resolutions})
-    return _samm(crop_u8, replace(model, samm=levels), settings, progress)
+def _unaligned(crop_u8: np.ndarray, bench: Bench, progress: Progress | None) -> tuple[Inversion, Model]:
+    samm = bench.model.samm
+    if samm is None:
+        raise ValueError("without SAMM there is nothing to leave unaligned")
+    levels = Levels({r: _Unaligned(samm.levels[str(r)]) for r in samm.resolutions})
+    return _samm(crop_u8, replace(bench, model=replace(bench.model, samm=levels)), progress)
 
 
-def _optimization(
-    crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
-) -> tuple[Inversion, Model]:
-    start, alone = _residual(crop_u8, model, settings, progress)
-    return refine(start, alone, settings.search_steps, progress), alone
+def _optimization(crop_u8: np.ndarray, bench: Bench, progress: Progress | None) -> tuple[Inversion, Model]:
+    start, alone = _residual(crop_u8, bench, progress)
+    return refine(start, alone, bench.search_steps, progress), alone
 
 
-def _pti(
-    crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
-) -> tuple[Inversion, Model]:
-    pivot, alone = _optimization(crop_u8, model, settings, progress)
-    return tune(pivot, alone, settings.search_steps, progress), alone
+def _pti(crop_u8: np.ndarray, bench: Bench, progress: Progress | None) -> tuple[Inversion, Model]:
+    pivot, alone = _optimization(crop_u8, bench, progress)
+    return tune(pivot, alone, bench.search_steps, progress), alone
 
 
-def _error_masked(
-    crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
-) -> tuple[Inversion, Model]:
-    drawn, alone = _residual(crop_u8, model, settings, progress)
-    return _masked(drawn, error_mask(drawn.photo_pm1, to_pm1(drawn.generated))), alone
+def _error_masked(crop_u8: np.ndarray, bench: Bench, progress: Progress | None) -> tuple[Inversion, Model]:
+    drawn, alone = _residual(crop_u8, bench, progress)
+    return _masked(drawn, error_mask(drawn.photo_pm1, drawn.aligned_pm1)), alone
 
 
 def _difference_masked(
-    crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
+    crop_u8: np.ndarray, bench: Bench, progress: Progress | None
 ) -> tuple[Inversion, Model]:
     """Blend the *un-edited* picture under the mask that the first edit brings about.
 
     So it compares with the photo as the other methods do; how much is kept depends on the edit and says
     nothing about what the generator can draw.
     """
-    drawn, alone = _residual(crop_u8, model, settings, progress)
-    return _edit_by_difference(drawn, alone, settings.changes[0]).before, alone
+    drawn, alone = _residual(crop_u8, bench, progress)
+    return _edit_by_difference(drawn, alone, bench.edits[0], bench.tools).before, alone
 
 
-def _edit_by_difference(inversion: Inversion, model: Model, change: Change) -> Edited:
+def _edit_by_difference(inversion: Inversion, model: Model, recipe: Recipe, tools: Moves) -> Edited:
     """Blend the drawn edit under the mask of its own, and the un-edited picture likewise."""
-    after = to_pm1(change.apply(inversion, model, "reuse")[0])
-    before = _masked(inversion, difference_mask(to_pm1(inversion.generated), after))
-    return Edited(before, to_u8(blend(before.photo_pm1, after, before.keep_photo)))
+    drawn = _under("reuse")(inversion, model, recipe, tools).after
+    before = _masked(inversion, difference_mask(inversion.aligned_pm1, drawn.aligned_pm1))
+    return Edited(before, replace(drawn, gathered=before.gathered))
 
 
 def _masked(drawn: Inversion, keep_photo: Tensor) -> Inversion:
     """Blend a generator-only inversion under a mask (1, 1, V, V)."""
     return replace(drawn, masks={keep_photo.shape[-1]: keep_photo})
+
+
+def _samm_in(iterations: int) -> Run:
+    return _samm_with(lambda options: replace(options, iterations=iterations))
 
 
 _DRAWN, _MASKED = ("generated",), ("generated", "blended")
@@ -298,7 +295,7 @@ METHODS: dict[str, Method] = {
     ),
     "samm": Method("SAMM as the options say", "Yang et al. 2023", _samm, needs=_SAMM),
     **{
-        f"samm-{n}": Method(f"SAMM, N = {n}", "Yang et al. 2023, Table 1", _samm_of(n), needs=_SAMM)
+        f"samm-{n}": Method(f"SAMM, N = {n}", "Yang et al. 2023, Table 1", _samm_in(n), needs=_SAMM)
         for n in (1, 2, 3)
     },
     "samm-recompute": Method(

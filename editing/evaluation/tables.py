@@ -1,23 +1,24 @@
 """Figures of a comparison: values of each photo, their means, differences, tables and files.
 
-`evaluation` measures them. A CSV file holds every digit of them, so that a comparison can go on where it was.
+`measure` makes them. In a data frame they are a line for each photo, method and picture or edit. A CSV file
+holds every digit of that, so that a comparison can go on where it was.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from io import StringIO
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, cast
 
+import pandas as pd
 import torch
 from torch import Tensor
 
-from editing.evaluation.metrics import bootstrap_interval, frechet_distance
+from editing.evaluation.statistics import bootstrap_interval, frechet_distance
 from samm.errors import OptionError, PhotoError
 
 __all__ = [
@@ -25,17 +26,16 @@ __all__ = [
     "METRICS",
     "PICTURES",
     "Figures",
-    "Mean",
-    "Summary",
     "differences",
     "edit_table",
     "finished",
+    "frame",
     "load_csv",
+    "markdown",
+    "means",
     "plain",
     "save_csv",
-    "summarize",
     "table",
-    "to_csv",
 ]
 
 # Attribute of Inversion -> name in files, title in tables.
@@ -51,21 +51,36 @@ METRICS = {
     "st_lpips": ("ST-LPIPS", 3),
     "lpips": ("LPIPS", 3),
     "identity": ("identity", 3),
+    "fid": ("FID", 1),
+    "mask_area": ("mask area", 3),
+    "mask_soft": ("soft share", 3),
+    "seconds": ("seconds", 2),
 }
 EDIT_METRICS = {
     "target": ("target σ", 2),
     "target_photo": ("target from photo σ", 2),
+    "arrives": ("arrives", 2),
     "leak": ("leak σ", 2),
+    "years": ("years", 1),
     "identity": ("identity to photo", 3),
     "identity_before": ("identity to un-edited", 3),
+    "outside": ("outside of 255", 2),
+    "changed": ("changed", 3),
+    "inside": ("inside", 3),
     "background_psnr": ("background PSNR dB", 2),
     "background_st_lpips": ("background ST-LPIPS", 3),
     "kept_psnr": ("kept PSNR dB", 2),
+    "edit_mask_area": ("mask area", 3),
+    "edit_mask_soft": ("soft share", 3),
     "seconds": ("seconds", 2),
 }
-_VALUES = tuple(dict.fromkeys((*METRICS, "mask_area", *EDIT_METRICS)))
-_COLUMNS = ("method", "photo", "picture", "edit", *_VALUES, "settings")
+_KEYS = ["method", "photo", "picture", "edit"]
+# What is worked out from others when photos are averaged is in no file.
+_VALUES = [m for m in dict.fromkeys((*METRICS, "target_drawn", *EDIT_METRICS)) if m not in ("fid", "arrives")]
+_COLUMNS = [*_KEYS, *_VALUES, "settings"]
+_GROUP = ["method", "picture", "edit", "metric"]
 _EDITED = "edited"
+_ALL_EDITS = "mean of edits"
 
 
 @dataclass(frozen=True)
@@ -76,44 +91,19 @@ class Figures:
         name: of the photo.
         method: its name.
         pictures: metric by picture, named as in `PICTURES`.
-        mask_area: mean of the mask that the result was blended with; None where nothing is blended.
         seconds: from crop to pictures, on the wall.
         edits: metric of `EDIT_METRICS` by edit.
-        settings: what they were made with, for `save_csv`; see `editing.evaluation.measure.signatures`.
+        settings: what they were made with, for `save_csv`; see `editing.evaluation.comparison.signatures`.
         features: by picture, and by "photo", Inception features (1, D); empty where FID is not available.
     """
 
     name: str
     method: str
     pictures: dict[str, dict[str, float]]
-    mask_area: float | None
     seconds: float
     edits: dict[str, dict[str, float]] = field(default_factory=dict)
     settings: str = ""
     features: dict[str, Tensor] = field(default_factory=dict, repr=False)
-
-
-@dataclass(frozen=True)
-class Mean:
-    """A mean over `count` photos and its 95 % bootstrap interval."""
-
-    value: float
-    low: float
-    high: float
-    count: int
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One method over all photos; see `Figures`. `fid` is by picture, and empty where not available."""
-
-    method: str
-    photos: int
-    pictures: dict[str, dict[str, Mean]]
-    mask_area: Mean | None
-    seconds: Mean
-    edits: dict[str, dict[str, Mean]]
-    fid: dict[str, float]
 
 
 def finished(
@@ -132,176 +122,192 @@ def finished(
     ]
 
 
-def summarize(results: Sequence[Figures]) -> list[Summary]:
-    """Average each method over its photos, in the order in which methods first appear.
+def frame(results: Iterable[Figures]) -> pd.DataFrame:
+    """Lay figures out: a line for each photo, method and picture or edit, methods together, photos in order.
 
     Raises:
-        PhotoError: there is nothing to average.
+        PhotoError: there are none.
     """
-    if not results:
+    rows = []
+    for r in results:
+        same = {"method": r.method, "photo": r.name, "settings": r.settings}
+        for picture, values in r.pictures.items():
+            rows.append({**same, "picture": picture, "edit": "", "seconds": r.seconds, **values})
+        for edit, values in r.edits.items():
+            rows.append({**same, "picture": _EDITED, "edit": edit, **values})
+    if not rows:
         raise PhotoError("No photo could be measured; check the files named above.")
-    return [_summary(method, figures) for method, figures in _by_method(results).items()]
+    order = {method: place for place, method in enumerate(dict.fromkeys(row["method"] for row in rows))}
+    return pd.DataFrame(sorted(rows, key=lambda row: order[row["method"]]), columns=_COLUMNS)
 
 
-def differences(results: Sequence[Figures], against: str) -> list[Figures]:
+def differences(results: Sequence[Figures], against: str) -> pd.DataFrame:
     """Subtract a method's figures from the others', photo by photo, picture by picture and edit by edit.
 
-    Summarized, their intervals are free of what the photos differ by, and one without 0 is a difference.
-    What only one of the two methods has is left out.
+    Averaged, their intervals are free of what the photos differ by, and one without 0 is a difference. What
+    only one of the two methods has is left out.
     """
-    by_method = _by_method(results)
-    base = by_method.pop(against)
-    return [_minus(a, b) for others in by_method.values() for a, b in zip(others, base, strict=True)]
+    figures = frame(results).drop(columns="settings").set_index(_KEYS)
+    base = figures.xs(against, level="method")
+    parts = []
+    for method in dict.fromkeys(figures.index.get_level_values("method")):
+        if method == against:
+            continue
+        other = figures.xs(method, level="method")
+        other = other[other.index.isin(base.index)]
+        apart = (other - base.reindex(other.index)).drop(columns="target_drawn").reset_index()
+        parts.append(apart.assign(method=f"{method} − {against}"))
+    return pd.concat(parts, ignore_index=True).reindex(columns=_COLUMNS)
 
 
-def _minus(a: Figures, b: Figures) -> Figures:
-    return Figures(
-        name=a.name,
-        method=f"{a.method} − {b.method}",
-        pictures=_values_minus(a.pictures, b.pictures),
-        mask_area=None if a.mask_area is None or b.mask_area is None else a.mask_area - b.mask_area,
-        seconds=a.seconds - b.seconds,
-        edits=_values_minus(a.edits, b.edits),
-    )
+def means(figures: pd.DataFrame, fid: Mapping[tuple[str, str], float] | None = None) -> pd.DataFrame:
+    """Average figures over photos, and where there are several edits also over these.
+
+    The first photo's seconds are left out where there are more, for it also pays for what is loaded once.
+
+    Args:
+        figures: from `frame` or `differences`.
+        fid: by method and picture, see `fid_of`.
+
+    Returns:
+        By method, picture, edit and metric: mean, low and high of its 95 % interval, and number of photos.
+    """
+    long = _with_all_edits(figures).melt(_KEYS, _VALUES, var_name="metric").dropna(subset="value")
+    later = set()  # photos of a method after its first
+    for (method,), part in _groups(figures, ["method"]):
+        photos = list(dict.fromkeys(part["photo"]))
+        later |= {(method, photo) for photo in photos[1:] or photos}
+    rows = []
+    for (method, *rest, metric), part in _groups(long, _GROUP):
+        photos, values = part["photo"].tolist(), part["value"].tolist()
+        if metric == "seconds":
+            values = [v for photo, v in zip(photos, values, strict=True) if (method, photo) in later]
+        rows.append((method, *rest, metric, fmean(values), *bootstrap_interval(values), len(values)))
+    rows += _arriving(long)
+    for (method, picture), distance in (fid or {}).items():
+        rows.append((method, picture, "", "fid", distance, distance, distance, 1))
+    return pd.DataFrame(rows, columns=[*_GROUP, "mean", "low", "high", "photos"]).set_index(_GROUP)
 
 
-def _values_minus(
-    a: Mapping[str, dict[str, float]], b: Mapping[str, dict[str, float]]
-) -> dict[str, dict[str, float]]:
-    return {
-        name: {metric: value - b[name][metric] for metric, value in values.items() if metric in b[name]}
-        for name, values in a.items()
-        if name in b
-    }
+def _arriving(long: pd.DataFrame) -> list[tuple[Any, ...]]:
+    """Give the share of the drawn targets' mean that the results' mean has, as rows of `means`."""
+    rows = []
+    for (method, picture, edit), part in _groups(long, _GROUP[:3]):
+        values = {metric: group["value"].tolist() for (metric,), group in _groups(part, ["metric"])}
+        if (drawn := values.get("target_drawn")) and fmean(drawn):
+            share = fmean(values["target"]) / fmean(drawn)
+            interval = bootstrap_interval(values["target"], drawn)
+            rows.append((method, picture, edit, "arrives", share, *interval, len(drawn)))
+    return rows
 
 
-def _by_method(results: Iterable[Figures]) -> dict[str, list[Figures]]:
+def _with_all_edits(figures: pd.DataFrame) -> pd.DataFrame:
+    """Add the mean of a photo's edits, where there are several, as one edit more."""
+    edited = figures.loc[figures["edit"].ne("")]
+    if len(set(edited["edit"])) < 2:
+        return figures
+    rows = [
+        {**dict(zip(_KEYS, key, strict=False)), **part[_VALUES].mean(), "edit": _ALL_EDITS}
+        for key, part in _groups(edited, _KEYS[:3])
+    ]
+    return pd.concat([figures, pd.DataFrame(rows)], ignore_index=True)
+
+
+def _groups(lines: pd.DataFrame, by: list[str]) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
+    """Group lines, in the order in which groups first appear."""
+    for key, part in lines.groupby(by, sort=False):
+        yield cast(tuple[str, ...], key), part
+
+
+def fid_of(results: Sequence[Figures]) -> dict[tuple[str, str], float]:
+    """Give the FID by method and picture, where there are several photos and none was read from a file."""
     groups: dict[str, list[Figures]] = {}
-    for figures in results:
-        groups.setdefault(figures.method, []).append(figures)
-    return groups
-
-
-def _summary(method: str, results: list[Figures]) -> Summary:
-    areas = [r.mask_area for r in results if r.mask_area is not None]
-    timed = results[1:] or results  # the first photo also pays for what is loaded and laid out once
-    edits = _means([r.edits for r in results])
-    for edit, seconds in _means([r.edits for r in timed]).items():
-        edits[edit]["seconds"] = seconds["seconds"]
-    whole = all(r.features for r in results)  # those read from a CSV file have none
-    return Summary(
-        method=method,
-        photos=len(results),
-        pictures=_means([r.pictures for r in results]),
-        mask_area=_mean(areas) if areas else None,
-        seconds=_mean([r.seconds for r in timed]),
-        edits=edits,
-        fid={
-            picture: frechet_distance(
-                *(torch.cat([r.features[p] for r in results]) for p in ("photo", picture))
-            )
-            for picture in results[0].features
-            if whole and picture != "photo" and len(results) > 1
-        },
-    )
-
-
-def _means(results: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, Mean]]:
-    """Average metrics by name, each over the photos that have it."""
-    metrics = {
-        name: dict.fromkeys(metric for values in results for metric in values[name]) for name in results[0]
-    }
-    return {
-        name: {
-            metric: _mean([values[name][metric] for values in results if metric in values[name]])
-            for metric in found
-        }
-        for name, found in metrics.items()
-    }
-
-
-def _mean(values: Sequence[float]) -> Mean:
-    return Mean(fmean(values), *bootstrap_interval(values), len(values))
+    for r in results:
+        groups.setdefault(r.method, []).append(r)
+    distances = {}
+    for method, group in groups.items():
+        if len(group) < 2 or not all(r.features for r in group):
+            continue
+        features = {p: torch.cat([r.features[p] for r in group]) for p in group[0].features}
+        for picture in features.keys() - {"photo"}:
+            distances[method, picture] = frechet_distance(features["photo"], features[picture])
+    return distances
 
 
 # Tables ---------------------------------------------------------------------------------------------------
 
 
-def table(summaries: Sequence[Summary], sign: str = "") -> str:
+def table(averages: pd.DataFrame, sign: str = "") -> str:
     """Lay methods and their pictures out as one Markdown table: mean [95 % interval]; sign "+" shows both."""
-    metrics = [m for m in METRICS if m in next(iter(summaries[0].pictures.values()))]
-    fid = any(summary.fid for summary in summaries)
-    titles = ["method", "picture", *(METRICS[m][0] for m in metrics)]
-    titles += [*(["FID"] if fid else []), "mask area", "seconds"]
-    rows = []
-    for summary in summaries:
-        for picture, means in summary.pictures.items():
-            title = next(title for name, title in PICTURES.values() if name == picture)
-            cells = [summary.method, title, *(_cell(means.get(m), sign, METRICS[m][1]) for m in metrics)]
-            if fid:
-                cells.append(f"{summary.fid[picture]:.1f}" if picture in summary.fid else "–")
-            cells.append(_cell(summary.mask_area if picture == "blended" else None, sign, 3))
-            cells.append(_cell(summary.seconds, sign, 2))
-            rows.append(cells)
-    return _lay_out(titles, rows)
+    titles = dict(PICTURES.values())
+    keys = [key for key in dict.fromkeys(key[:3] for key in averages.index) if not key[2]]
+    order = {method: place for place, method in enumerate(dict.fromkeys(key[0] for key in keys))}
+    keys.sort(key=lambda key: order[key[0]])
+    labels = [{"method": method, "picture": titles[picture]} for method, picture, _ in keys]
+    return _table(averages, keys, labels, METRICS, sign)
 
 
-def edit_table(summaries: Sequence[Summary], sign: str = "") -> str:
+def edit_table(averages: pd.DataFrame, sign: str = "") -> str:
     """Lay edits out as one Markdown table, the methods of an edit together; see `table`."""
-    edits = list(dict.fromkeys(edit for summary in summaries for edit in summary.edits))
-    found = {m for summary in summaries for means in summary.edits.values() for m in means}
-    metrics = [m for m in EDIT_METRICS if m in found]
+    keys = [key for key in dict.fromkeys(key[:3] for key in averages.index) if key[2]]
+    order = {edit: place for place, edit in enumerate(dict.fromkeys(key[2] for key in keys))}
+    keys.sort(key=lambda key: order[key[2]])
+    labels = [{"edit": edit, "method": method} for method, _, edit in keys]
+    return _table(averages, keys, labels, EDIT_METRICS, sign)
+
+
+def _table(
+    averages: pd.DataFrame,
+    keys: Sequence[tuple[str, str, str]],
+    labels: Sequence[dict[str, str]],
+    metrics: Mapping[str, tuple[str, int]],
+    sign: str,
+) -> str:
+    found = {index[3] for index in averages.index if index[:3] in set(keys)}
     rows = [
-        [edit, s.method, *(_cell(s.edits[edit].get(m), sign, EDIT_METRICS[m][1]) for m in metrics)]
-        for edit in edits
-        for s in summaries
+        {
+            **label,
+            **{
+                title: _mean_cell(averages, (*key, metric), sign, decimals)
+                for metric, (title, decimals) in metrics.items()
+                if metric in found
+            },
+        }
+        for key, label in zip(keys, labels, strict=True)
     ]
-    return _lay_out(["edit", "method", *(EDIT_METRICS[m][0] for m in metrics)], rows)
+    return markdown(rows)
 
 
-def _lay_out(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    return "\n".join([_row(titles), "|" + "---|" * len(titles), *map(_row, rows)])
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _cell(mean: Mean | None, sign: str, decimals: int) -> str:
+def _mean_cell(averages: pd.DataFrame, index: tuple[str, ...], sign: str, decimals: int) -> str:
     """Write a mean, and its interval where more than one value makes one."""
-    if mean is None:
+    if index not in averages.index:
         return "–"
-    value, low, high = (f"{number:{sign}.{decimals}f}" for number in (mean.value, mean.low, mean.high))
-    return f"{value} [{low}, {high}]" if mean.count > 1 else value
+    mean = averages.loc[index]
+    value, low, high = (f"{mean[name]:{sign}.{decimals}f}" for name in ("mean", "low", "high"))
+    return f"{value} [{low}, {high}]" if mean["photos"] > 1 else value
+
+
+def markdown(rows: Sequence[Mapping[str, Any]], write: Callable[[Any], str] = str) -> str:
+    """Lay rows of one shape out as a Markdown table, titles from the keys."""
+    lines = [list(rows[0]), *([write(value) for value in row.values()] for row in rows)]
+    head, *body = (f"| {' | '.join(cells)} |" for cells in lines)
+    return "\n".join([head, "|" + "---|" * len(rows[0]), *body])
 
 
 # Files ----------------------------------------------------------------------------------------------------
 
 
-def to_csv(results: Iterable[Figures]) -> str:
-    """Write a line for each photo, method and picture or edit, methods together and photos in order."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS, restval="", lineterminator="\n")
-    writer.writeheader()
-    for r in (figures for group in _by_method(results).values() for figures in group):
-        same = {"method": r.method, "photo": r.name, "settings": r.settings}
-        for picture, values in r.pictures.items():
-            area = {"mask_area": r.mask_area} if picture == "blended" and r.mask_area is not None else {}
-            writer.writerow({**same, "picture": picture, **values, **area, "seconds": r.seconds})
-        for edit, values in r.edits.items():
-            writer.writerow({**same, "picture": _EDITED, "edit": edit, **values})
-    return text.getvalue()
-
-
 def save_csv(file: Path, results: Iterable[Figures]) -> None:
-    """Write `to_csv` to a file, which at any moment holds either the figures before or all of these.
+    """Write `frame` to a file, which at any moment holds either the figures before or all of these.
 
     Raises:
         OptionError: it cannot be written.
     """
+    results = list(results)
+    lines = frame(results) if results else pd.DataFrame(columns=_COLUMNS)
     beside = file.with_name(file.name + ".part")
     try:
-        beside.write_text(to_csv(results), encoding="utf-8")
+        lines.to_csv(beside, index=False, lineterminator="\n")
         os.replace(beside, file)
     except OSError as error:
         raise OptionError(f"The file {file.name} cannot be written; choose another place for it.") from error
@@ -318,73 +324,46 @@ def load_csv(file: Path) -> list[Figures]:
     if not file.exists():
         return []
     try:
-        with file.open(encoding="utf-8", newline="") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            rows, columns = list(reader), tuple(reader.fieldnames or ())
-        if columns != _COLUMNS:
-            raise ValueError("other columns")
-        groups: dict[tuple[str, str], list[dict[str, str]]] = {}
-        for row in rows:
-            groups.setdefault((row["photo"], row["method"]), []).append(row)
-        return [_read(group) for group in groups.values()]
-    except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
+        text = file.read_text(encoding="utf-8")
+        lines = pd.read_csv(StringIO(text), dtype=str, na_filter=False)
+        if list(lines.columns) != _COLUMNS or not text.endswith("\n"):
+            raise ValueError("other columns, or a line cut off")
+        return [
+            _read(photo, method, group.to_dict("records"))
+            for (photo, method), group in _groups(lines, ["photo", "method"])
+        ]
+    except (OSError, ValueError, StopIteration) as error:
         raise OptionError(
             f"The file {file.name} does not hold figures as this version writes them, so they cannot be "
             "continued; choose another file, or move this one away."
         ) from error
 
 
-def _read(rows: Sequence[dict[str, str]]) -> Figures:
+def _read(photo: str, method: str, rows: Sequence[dict[str, str]]) -> Figures:
     """Read the lines of one photo under one method."""
-    values = [{name: float(row[name]) for name in _VALUES if row[name] != ""} for row in rows]
-    lines = [(row["picture"], row["edit"], found) for row, found in zip(rows, values, strict=True)]
-    drawn = {picture: found for picture, edit, found in lines if not edit}
+    found = [{name: float(row[name]) for name in _VALUES if row[name]} for row in rows]
+    pictures = {row["picture"]: values for row, values in zip(rows, found, strict=True) if not row["edit"]}
     return Figures(
-        name=rows[0]["photo"],
-        method=rows[0]["method"],
-        pictures={picture: {m: found[m] for m in METRICS if m in found} for picture, found in drawn.items()},
-        mask_area=drawn.get("blended", {}).get("mask_area"),
-        seconds=next(iter(drawn.values()), {})["seconds"],
-        edits={edit: found for _, edit, found in lines if edit},
+        name=photo,
+        method=method,
+        pictures={p: {m: v for m, v in values.items() if m != "seconds"} for p, values in pictures.items()},
+        seconds=next(values["seconds"] for values in pictures.values()),
+        edits={row["edit"]: values for row, values in zip(rows, found, strict=True) if row["edit"]},
         settings=rows[0]["settings"],
     )
 
 
-def plain(results: Sequence[Figures], summaries: Sequence[Summary]) -> dict[str, Any]:
-    """Give all figures as plain values for JSON; `means` is the first method's."""
-    methods = {
-        s.method: {"means": _values(s, _value), "intervals": _values(s, _interval), "fid": s.fid}
-        for s in summaries
-    }
+def plain(results: Sequence[Figures], averages: pd.DataFrame) -> dict[str, Any]:
+    """Give all figures as plain values for JSON: by method the means and intervals, and every photo's."""
+    methods: dict[str, Any] = {}
+    for row in averages.reset_index().to_dict("records"):
+        method, picture, edit, metric = (row[name] for name in _GROUP)
+        of_method = methods.setdefault(method, {"means": {}, "intervals": {}})
+        for kind, value in (("means", row["mean"]), ("intervals", [row["low"], row["high"]])):
+            group = of_method[kind].setdefault("edits", {}) if edit else of_method[kind]
+            group.setdefault(edit or picture, {})[metric] = value
     photos = [
-        {
-            "name": r.name,
-            "method": r.method,
-            "pictures": r.pictures,
-            "mask_area": r.mask_area,
-            "seconds": r.seconds,
-            "edits": r.edits,
-        }
+        {"name": r.name, "method": r.method, "pictures": r.pictures, "seconds": r.seconds, "edits": r.edits}
         for r in results
     ]
-    return {"means": methods[summaries[0].method]["means"], "methods": methods, "photos": photos}
-
-
-def _values(summary: Summary, read: Callable[[Mean], Any]) -> dict[str, Any]:
-    def read_all(groups: Mapping[str, Mapping[str, Mean]]) -> dict[str, dict[str, Any]]:
-        return {name: {m: read(mean) for m, mean in means.items()} for name, means in groups.items()}
-
-    return {
-        **read_all(summary.pictures),
-        "mask_area": read(summary.mask_area) if summary.mask_area else None,
-        "seconds": read(summary.seconds),
-        **({"edits": read_all(summary.edits)} if summary.edits else {}),
-    }
-
-
-def _value(mean: Mean) -> float:
-    return mean.value
-
-
-def _interval(mean: Mean) -> list[float]:
-    return [mean.low, mean.high]
+    return {"methods": methods, "photos": photos}

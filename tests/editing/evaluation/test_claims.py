@@ -5,11 +5,23 @@ import json
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
 import samm
-from editing.evaluation import claims as prove
+from editing.command.__main__ import main
+from editing.edit import Edit
+from editing.evaluation import rules, sliders
+from editing.evaluation.claims import claim_table
+from editing.evaluation.exactness import prove_exactness
+from editing.evaluation.judges import Judges, Published, Scores
+from editing.evaluation.regions import region_of, share_inside
+from editing.evaluation.samples import draw, sample_codes
+from editing.moves.directions import move
 from editing.moves.moves import Moves
+from editing.moves.scorer import SCORES
+from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.recipe import Recipe
+from samm.crop.png import save_png
 
 
 @pytest.fixture(scope="module")
@@ -24,51 +36,78 @@ def tiny_inversion(tiny):
 
 
 def test_a_zero_recipe_and_mirrored_moves_are_exact(tiny, tools, tiny_inversion):
-    figures = prove.prove_exactness(tiny_inversion, tiny, tools, rounds=1)
+    figures = prove_exactness(tiny_inversion, tiny, tools, rounds=1)
     assert figures["zero_recipe"] == 0
     assert figures["mirror"] < 1e-5
 
 
-class LinearJudge:
-    """Judge by brightness alone: every score rises with it, and all faces are one."""
+class Brightness(nn.Module):
+    """Every score rises with brightness."""
 
-    def __call__(self, pictures):
-        return pictures.mean((1, 2, 3))[:, None].expand(-1, len(prove.SCORES)), torch.ones(len(pictures), 1)
+    def forward(self, pictures: Tensor) -> Tensor:
+        return pictures.mean((1, 2, 3))[:, None].expand(-1, len(SCORES))
 
 
-def test_a_slider_is_judged_by_the_score_it_names(tiny, tools, monkeypatch):
-    table = {name: prove.ATTRIBUTES[name] for name in ("smile", "beard")}
-    monkeypatch.setattr(prove, "ATTRIBUTES", table)
-    smile, beard = prove.prove_sliders(tiny, tools, LinearJudge(), 4)
+@pytest.fixture(scope="module")
+def judges(tiny) -> Judges:
+    absent = Published("LPIPS", None), Published("FID", None)
+    return Judges(tiny.perceptual, samm.load_descriptor(), Scores(Brightness(), tiny), *absent)
+
+
+def test_a_slider_is_judged_by_the_score_it_names(tiny, tools, judges, monkeypatch):
+    table = {name: ATTRIBUTES[name] for name in ("smile", "beard")}
+    monkeypatch.setattr(sliders, "ATTRIBUTES", table)
+    smile, beard = sliders.prove_sliders(tiny, tools, judges, 4)
     assert (smile.name, beard.name) == ("smile", "beard")
-    assert smile.identity == 1
-    assert 0 <= beard.right_way <= 1
-    again = prove.prove_sliders(tiny, tools, LinearJudge(), 4)
-    assert again == [smile, beard]
+    for row in (smile, beard):
+        assert 0 < row.identity <= 1 + 1e-6
+        assert 0 <= row.right_way <= 1
+        assert 0 < row.inside < 1
+        assert np.isfinite(row.years)
+    assert sliders.prove_sliders(tiny, tools, judges, 4) == [smile, beard]
 
 
-def test_rules_are_compared_on_the_same_faces(tiny, tools, tiny_inversion, monkeypatch):
-    monkeypatch.setattr(prove, "MASK_EDITS", (Recipe({"age": 3}), Recipe({"yaw": -2})))
-    rows = prove.prove_masks([tiny_inversion], tiny, tools, prove.Judge(torch.device("cpu")))
+def test_years_and_region_are_of_the_moved_faces(tiny, tools, judges, monkeypatch):
+    monkeypatch.setattr(sliders, "ATTRIBUTES", {"age": ATTRIBUTES["age"]})
+    codes = sample_codes(tiny, 3)
+    low, plain, high = (
+        draw(move(codes, tools.direction("age"), strength), tiny) for strength in (-2.0, 0.0, 2.0)
+    )
+    (age,) = sliders.prove_sliders(tiny, tools, judges, 3)
+    read = judges.of_faces[0].read
+    with torch.inference_mode():
+        years = (read(high).age - read(low).age).mean()
+    assert age.years == pytest.approx(years.item(), abs=1e-3)
+    region = region_of(["age"], 256)
+    shares = torch.cat([share_inside(plain, end, region) for end in (low, high)])
+    assert age.inside == pytest.approx(shares.mean().item(), abs=1e-4)
+
+
+def test_rules_are_compared_on_the_same_faces(tiny, tools, judges, tiny_inversion, monkeypatch):
+    monkeypatch.setattr(rules, "MASK_EDITS", (Recipe({"age": 3}), Recipe({"yaw": -2})))
+    rows = rules.prove_rules([tiny_inversion], tiny, tools, judges)
     assert [row.rule for row in rows] == ["reuse", "recompute", "adaptive"]
     reuse, _, adaptive = rows
     assert adaptive.area <= reuse.area
     assert all(np.isfinite([row.kept, row.ghosts, row.area]).all() for row in rows)
 
 
-def test_ghosts_are_edges_that_neither_picture_has():
-    from types import SimpleNamespace
+def edit_of(drawn: np.ndarray, blended: np.ndarray) -> Edit:
+    mask = torch.zeros(1, 1, len(drawn), len(drawn))
+    return Edit(Recipe(), torch.zeros(1, 14, 512), drawn, mask, mask, blended)
 
+
+def test_ghosts_are_edges_that_neither_picture_has():
     flat = torch.zeros(1, 3, 64, 64)
     edge = np.zeros((64, 64, 3), np.uint8) + 128
     edge[:, 32:] = 255
     plain = np.full((64, 64, 3), 128, np.uint8)
-    assert prove._ghosts(flat, SimpleNamespace(aligned=plain, blended=edge)) > 0.5
-    assert prove._ghosts(flat, SimpleNamespace(aligned=edge, blended=edge)) == 0
+    assert rules._ghosts(flat, edit_of(plain, edge)) > 0.5
+    assert rules._ghosts(flat, edit_of(edge, edge)) == 0
 
 
 def test_tables_are_markdown():
-    table = prove._table([{"name": "age", "right_way": 0.98765, "drags": {"young": -1.23}, "none": None}])
+    table = claim_table([{"name": "age", "right_way": 0.98765, "drags": {"young": -1.23}, "none": None}])
     assert table.splitlines() == [
         "| name | right way | drags | none |",
         "|---|---|---|---|",
@@ -76,8 +115,19 @@ def test_tables_are_markdown():
     ]
 
 
-def test_figures_can_be_written_as_json(tiny, tools, tiny_inversion):
-    assert (
-        json.loads(json.dumps(prove.prove_exactness(tiny_inversion, tiny, tools, rounds=1)))["zero_recipe"]
-        == 0
-    )
+def test_the_command_prints_and_writes_the_claims_that_are_asked_for(
+    tiny, tiny_crop, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("editing.command.prove.load", lambda **arguments: tiny)
+    save_png(tiny_crop, tmp_path / "a.png")
+    file = tmp_path / "out" / "claims.json"
+    assert main(["prove", "--faces", str(tmp_path), "--only", "exactness", "--json", str(file)]) == 0
+    printed = capsys.readouterr().out
+    assert "**exactness**" in printed
+    assert "| zero recipe | mirror |" in printed
+    figures = json.loads(file.read_text())
+    assert list(figures) == ["exactness"]
+    assert figures["exactness"][0]["zero_recipe"] == 0
+    save_png(tiny_crop[:, :400].copy(), tmp_path / "a.png")
+    assert main(["prove", "--faces", str(tmp_path), "--only", "exactness"]) == 1
+    assert "a.png is 400×512 pixels and thus not cropped" in capsys.readouterr().err

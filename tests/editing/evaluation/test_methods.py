@@ -10,7 +10,14 @@ import torch
 
 import samm
 from editing.edit import edit, move_code
-from editing.evaluation.methods import METHODS, Change, Settings, choose, difference_mask, error_mask
+from editing.evaluation.methods import (
+    METHODS,
+    Bench,
+    Edited,
+    choose,
+    difference_mask,
+    error_mask,
+)
 from editing.moves.moves import Moves
 from editing.recipe.recipe import Recipe
 from samm.errors import OptionError
@@ -20,40 +27,35 @@ from samm.pixels import to_u8
 OLDER = Recipe({"age": 2.0})
 
 
-@pytest.fixture(scope="module")
-def change(tools) -> Callable[[Recipe], Change]:
-    """Make a recipe a change that methods apply."""
-
-    def make(recipe: Recipe) -> Change:
-        def apply(inversion: samm.Inversion, model: samm.Model, rule: str) -> tuple[np.ndarray, np.ndarray]:
-            edited = edit(inversion, replace(recipe, masks=rule), model, tools)
-            return edited.aligned, edited.blended
-
-        return Change("a change", apply, lambda *pictures: {}, "")
-
-    return make
+def run(name: str, crop: np.ndarray, bench: Bench) -> tuple[samm.Inversion, samm.Model]:
+    return METHODS[name].run(crop, bench, None)
 
 
 @pytest.fixture(scope="module")
-def settings(change) -> Settings:
-    return Settings(search_steps=1, changes=(change(OLDER),))
-
-
-def run(
-    name: str, crop: np.ndarray, model: samm.Model, settings: Settings | None = None
-) -> tuple[samm.Inversion, samm.Model]:
-    return METHODS[name].run(crop, model, settings or Settings(), None)
+def bench(quick, tools) -> Bench:
+    return Bench(quick, tools, search_steps=1, edits=(OLDER,))
 
 
 @pytest.fixture(scope="module")
-def ran(quick, tiny_crop, settings) -> Callable[[str], tuple[samm.Inversion, samm.Model]]:
-    """The crop by a method's name, with the settings above, and what draws it."""
-    return cache(lambda name: run(name, tiny_crop, quick, settings))
+def ran(tiny_crop, bench) -> Callable[[str], tuple[samm.Inversion, samm.Model]]:
+    """The crop by a method's name, on that bench, and what draws it."""
+    return cache(lambda name: run(name, tiny_crop, bench))
 
 
 @pytest.fixture(scope="module")
 def inverted(ran) -> Callable[[str], samm.Inversion]:
     return lambda name: ran(name)[0]
+
+
+@pytest.fixture(scope="module")
+def edited(ran, tools) -> Callable[[str, Recipe], Edited]:
+    """The edit of a method's inversion by a recipe."""
+
+    def edit_by(name: str, recipe: Recipe) -> Edited:
+        inversion, model = ran(name)
+        return METHODS[name].edit(inversion, model, recipe, tools)
+
+    return edit_by
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -66,23 +68,25 @@ def test_a_method_lists_the_pictures_that_are_its_own(name, inverted, tiny_crop)
     assert (inversion.keep_photo.mean() > 0) == ("blended" in own)
 
 
-def test_the_encoders_passes_are_counted_and_drawn_by_the_same_generator(inverted, quick, tiny_crop):
+def test_the_encoders_passes_are_counted_and_drawn_by_the_same_generator(inverted, bench, tiny_crop):
     one, two, full = map(inverted, ("encoder", "residual", "samm"))
-    assert torch.equal(one.w_plus, run("residual", tiny_crop, quick, Settings(samm.Options(1)))[0].w_plus)
+    assert torch.equal(
+        one.w_plus, run("residual", tiny_crop, replace(bench, options=samm.Options(1)))[0].w_plus
+    )
     assert not torch.equal(one.w_plus, two.w_plus)
     assert np.array_equal(two.generated, full.generated)
 
 
-def test_n_in_a_name_wins_over_the_options(quick, tiny_crop):
-    settings = Settings(samm.Options(iterations=1))
-    expected = samm.invert(tiny_crop, quick, replace(settings.options, iterations=3))
-    assert np.array_equal(run("samm-3", tiny_crop, quick, settings)[0].blended, expected.blended)
-    assert not np.array_equal(run("samm", tiny_crop, quick, settings)[0].blended, expected.blended)
+def test_n_in_a_name_wins_over_the_options(quick, bench, tiny_crop):
+    bench = replace(bench, options=samm.Options(iterations=1), mask_strength=0.5)
+    expected = samm.invert(tiny_crop, quick, replace(bench.options, iterations=3))
+    assert np.array_equal(run("samm-3", tiny_crop, bench)[0].blended, expected.blended)
+    assert not np.array_equal(run("samm", tiny_crop, bench)[0].blended, expected.blended)
 
 
-def test_without_alignment_masks_count_and_flows_do_not(quick, tiny_crop):
+def test_without_alignment_masks_count_and_flows_do_not(quick, bench, tiny_crop):
     before = samm.invert(tiny_crop, quick)
-    plain, _ = run("samm-unaligned", tiny_crop, quick)
+    plain, _ = run("samm-unaligned", tiny_crop, bench)
     assert all(not flow.any() for flow in plain.flows.values())
     assert torch.equal(plain.masks[32], before.masks[32])  # the first level has seen the same features
     after = samm.invert(tiny_crop, quick)
@@ -129,36 +133,37 @@ def test_difference_mask_blends_the_unedited_picture(ran, quick):
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_an_edit_that_changes_nothing_gives_the_result_without_it(name, ran, change):
+def test_an_edit_that_changes_nothing_gives_the_result_without_it(name, ran, edited):
     if name == "samm-recompute":
         pytest.skip("looks at the photo beside the last code, the inversion beside the last but one")
-    inversion, model = ran(name)
-    edited = METHODS[name].edit(inversion, model, change(Recipe()))
-    assert np.array_equal(edited.picture, edited.before.blended)
+    same = edited(name, Recipe())
+    assert np.array_equal(same.after.blended, same.before.blended)
+    assert np.array_equal(same.after.aligned, same.before.aligned)
+    assert torch.equal(same.after.keep_photo, same.before.keep_photo)
     if name != "difference-mask":  # whose mask is the edit's
-        assert edited.before is inversion
+        assert same.before is ran(name)[0]
 
 
 def older_code(inversion: samm.Inversion, tools: Moves) -> torch.Tensor:
     return move_code(inversion, OLDER, tools)
 
 
-def test_difference_mask_keeps_the_photo_where_the_edit_does_nothing(ran, change, tools, tiny_crop):
-    edited = METHODS["difference-mask"].edit(*ran("difference-mask"), change(Recipe()))
-    assert np.array_equal(edited.picture, tiny_crop)
-    older = METHODS["difference-mask"].edit(*ran("difference-mask"), change(OLDER))
+def test_difference_mask_keeps_the_photo_where_the_edit_does_nothing(ran, edited, tools, tiny_crop):
+    assert np.array_equal(edited("difference-mask", Recipe()).after.blended, tiny_crop)
+    older = edited("difference-mask", OLDER)
     inversion, model = ran("difference-mask")
     drawn = to_u8(model.generator.synthesize(older_code(inversion, tools)))
+    assert np.array_equal(older.after.aligned, drawn)
     released = older.before.mask == 0
     assert released.any()
-    assert np.array_equal(older.picture[released], drawn[released])
+    assert np.array_equal(older.after.blended[released], drawn[released])
 
 
-def test_generator_only_methods_draw_the_moved_code_and_pti_with_its_own_generator(ran, change, tools, quick):
+def test_generator_only_methods_draw_the_moved_code_and_pti_with_its_own_generator(ran, edited, tools, quick):
     pictures = {}
     for name in ("residual", "pti"):
         inversion, model = ran(name)
-        pictures[name] = METHODS[name].edit(inversion, model, change(OLDER)).picture
+        pictures[name] = edited(name, OLDER).after.blended
         own = drawing_model(model, inversion).generator
         drawn = own.synthesize(older_code(inversion, tools)).clamp(-1, 1)
         assert np.array_equal(pictures[name], to_u8(drawn))
@@ -167,22 +172,20 @@ def test_generator_only_methods_draw_the_moved_code_and_pti_with_its_own_generat
     assert not np.array_equal(pictures["pti"], shared)
 
 
-def test_error_mask_blends_the_edit_under_the_mask_of_the_photo(ran, change, tools, tiny_crop):
+def test_error_mask_blends_the_edit_under_the_mask_of_the_photo(ran, tools, tiny_crop):
     inversion, model = ran("error-mask")
     left = torch.zeros(1, 1, 256, 256)
     left[..., :128] = 1
-    edited = METHODS["error-mask"].edit(replace(inversion, masks={256: left}), model, change(OLDER))
+    edited = METHODS["error-mask"].edit(replace(inversion, masks={256: left}), model, OLDER, tools)
     drawn = to_u8(model.generator.synthesize(older_code(inversion, tools)))
-    assert np.array_equal(edited.picture[:, :250], tiny_crop[:, :250])
-    assert np.array_equal(edited.picture[:, 260:], drawn[:, 260:])
+    assert np.array_equal(edited.after.blended[:, :250], tiny_crop[:, :250])
+    assert np.array_equal(edited.after.blended[:, 260:], drawn[:, 260:])
 
 
-def test_samm_methods_differ_in_what_becomes_of_flows_and_masks(ran, change, quick, tools):
-    inversion, model = ran("samm")
+def test_samm_methods_differ_in_what_becomes_of_flows_and_masks(ran, edited, quick, tools):
+    inversion, _ = ran("samm")
     rules = {"samm": "reuse", "samm-recompute": "recompute", "samm-adaptive": "adaptive"}
-    pictures = {
-        name: METHODS[name].edit(inversion, model, change(OLDER)).picture for name in (*rules, "samm-2")
-    }
+    pictures = {name: edited(name, OLDER).after.blended for name in (*rules, "samm-2")}
     for name, rule in rules.items():
         expected = edit(inversion, replace(OLDER, masks=rule), quick, tools).blended
         assert np.array_equal(pictures[name], expected), name
@@ -193,23 +196,27 @@ def test_samm_methods_differ_in_what_becomes_of_flows_and_masks(ran, change, qui
 # Choosing ---------------------------------------------------------------------------------------------------
 
 
-def test_choosing(tiny, settings):
-    assert list(choose(["samm-2", "encoder"], tiny, settings)) == ["samm-2", "encoder"]
-    assert list(choose(["all"], tiny, settings)) == list(METHODS)
-    bare = list(choose(["all"], replace(tiny, samm=None), Settings()))
-    assert bare == ["encoder", "residual", "optimization", "pti", "error-mask"]
-    unedited = choose(["all"], tiny, Settings())
-    assert METHODS.keys() - unedited == {"samm-recompute", "samm-adaptive", "difference-mask"}
+def test_choosing(bench, quick):
+    unedited, bare = replace(bench, edits=()), replace(bench, model=replace(quick, samm=None))
+    assert list(choose(["samm-2", "encoder"], bench)) == ["samm-2", "encoder"]
+    assert list(choose(["all"], bench)) == list(METHODS)
+    few = list(choose(["all"], replace(bare, edits=())))
+    assert few == ["encoder", "residual", "optimization", "pti", "error-mask"]
+    assert METHODS.keys() - choose(["all"], unedited) == {
+        "samm-recompute",
+        "samm-adaptive",
+        "difference-mask",
+    }
     with pytest.raises(OptionError, match="There is no method sam; choose all or some of encoder, "):
-        choose(["encoder", "sam"], tiny, settings)
+        choose(["encoder", "sam"], bench)
     with pytest.raises(OptionError, match="samm-1 needs SAMM, for which the preset tiny has no weights"):
-        choose(["samm-1"], replace(tiny, samm=None), settings)
+        choose(["samm-1"], bare)
     for name in ("difference-mask", "samm-recompute"):
         with pytest.raises(OptionError, match=f"{name} needs an edit; name one with --edits"):
-            choose([name], tiny, Settings())
+            choose([name], unedited)
 
 
 @pytest.mark.parametrize("steps", [0, 501])
-def test_a_wrong_number_of_steps_is_refused_before_the_work(steps):
+def test_a_wrong_number_of_steps_is_refused_before_the_work(steps, bench):
     with pytest.raises(OptionError, match=f"search steps is {steps}; choose a value from 1 to 500"):
-        Settings(search_steps=steps)
+        replace(bench, search_steps=steps)

@@ -12,7 +12,9 @@ from PIL import Image
 import samm
 from editing.command.__main__ import main
 from editing.edit import edit, move_code
-from editing.evaluation.measure import load_judges, measure, open_crop
+from editing.evaluation.comparison import open_crop
+from editing.evaluation.judges import load_judges
+from editing.evaluation.measure import measure
 from editing.moves.moves import Moves
 from editing.recipe.attributes import ATTRIBUTES, CAR_ATTRIBUTES, find
 from editing.recipe.file import from_json, load_recipe, to_json
@@ -220,7 +222,7 @@ def test_evaluation_takes_pictures_of_cars_only_when_cropped(folder, photo, cars
         assert sentence in printed.err
     assert "Photos: 1 of 3" in printed.out
     assert "pictures of cars, 4:3, at 256×192" in printed.out
-    assert "dentity" not in printed.out  # the descriptor knows faces
+    assert "dentity" not in printed.out  # the network knows faces
     assert np.array_equal(
         open_crop(tmp_path / "good.png", SIZE, CARS), crop_car(photo, center_quad(photo), SIZE)
     )
@@ -228,6 +230,8 @@ def test_evaluation_takes_pictures_of_cars_only_when_cropped(folder, photo, cars
         "psnr",
         "ssim",
         "st_lpips",
+        "mask_area",
+        "mask_soft",
     }
 
 
@@ -241,7 +245,7 @@ def test_evaluation_measures_picture_rows_only(inversion, cars):
     judges = load_judges(cars)
     figures = measure("car", "samm", inversion, ("blended",), 1.0, judges)
     assert figures.pictures["blended"]["psnr"] == inversion.report["psnr"]["blended"]
-    assert figures.mask_area == inversion.report["kept"]["gathered"]
+    assert figures.pictures["blended"]["mask_area"] == inversion.report["kept"]["gathered"]
     bars = inversion.aligned_pm1.clone()
     bars[:, :, :32] = 1
     other = replace(inversion, aligned_pm1=bars)

@@ -6,6 +6,7 @@ from torch import Tensor
 
 import samm
 from samm.networks.identity import FaceRes
+from samm.pixels import to_pm1
 from samm.training.losses import identity_distance
 
 
@@ -58,7 +59,7 @@ def test_a_batch_is_read_face_by_face(network):
 
 
 def test_faces_that_are_apart_describe_apart(network, crop):
-    astronaut = samm.pixels.to_pm1(crop)
+    astronaut = to_pm1(crop)
     with torch.inference_mode():
         face, mirrored, made = (network(x) for x in (astronaut, astronaut.flip(3), made_face(256, 0.2)))
     assert (face * mirrored).sum() > 0.9
