@@ -25,6 +25,7 @@ from editing.tools import Tools
 from samm.alignment import Alignment, aligner, replay
 from samm.blending import blend, final_mask
 from samm.gathering import gather
+from samm.generators import Adapt
 from samm.inversion import Inversion, drawing_model, redose
 from samm.models import Model
 from samm.ops import area_resize
@@ -172,13 +173,23 @@ def _render(
     """Draw styles with the inversion's flows and masks, or with newly predicted ones; give the new masks."""
     if not recompute or model.samm is None:
         stored = Alignment(dict(inversion.flows), dict(inversion.masks))
-        return model.generator.draw(styles, replay(stored), size), {}
+        return _draw_matched(inversion, styles, model, replay(stored), size), {}
     view = area_resize(to_pm1(inversion.crop).to(model.device), model.encoder.input_size)
     features = model.encoder.features(view, model.generator, inversion.w_plus.to(model.device))
     count = len(styles[0])
     shared = {r: feature.expand(count, -1, -1, -1) for r, feature in features.items()}
     adapt, alignment = aligner(model.samm, shared, inversion.options.iterations)
-    return model.generator.draw(styles, adapt, size), alignment.masks
+    return _draw_matched(inversion, styles, model, adapt, size), alignment.masks
+
+
+def _draw_matched(
+    inversion: Inversion, styles: Sequence[Tensor], model: Model, adapt: Adapt, size: int
+) -> Tensor:
+    """Draw, and match the picture to the photo by what its own features say."""
+    if inversion.readout is None:
+        return model.generator.draw(styles, adapt, size)
+    adapt, correction = inversion.readout.follow(adapt)
+    return model.generator.draw(styles, adapt, size).float() + correction(size)
 
 
 def _gather(masks: Mapping[int, Tensor], inversion: Inversion, size: int) -> Tensor:

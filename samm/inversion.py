@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from samm.alignment import Alignment, aligner
+from samm.alignment import Alignment, aligner, replay
 from samm.blending import blend, final_mask
 from samm.domains import FACES, Domain
 from samm.encoders import Code
@@ -30,6 +30,7 @@ from samm.metrics import psnr, ssim
 from samm.models import Model
 from samm.ops import area_resize
 from samm.photo import to_pm1, to_u8
+from samm.readout import Readout, fit_readout, probe_codes, probe_maps, record
 from samm.refinement import refine_steps
 from samm.tuning import TuneConfig, tune_steps, tuned_generator
 
@@ -71,6 +72,7 @@ class Options:
         mask_strength: 0 = generator only, 1 = as predicted, up to 2 = keep more of the photo.
         refine_steps: optimization steps on w_plus, 0…500; 0 is the fast inversion.
         tune_steps: steps of tuning the generator to the photo after that, 0…500.
+        readout: match the drawn picture to the photo, see `samm.readout`.
 
     Raises:
         OptionError: a value outside its range.
@@ -81,6 +83,7 @@ class Options:
     mask_strength: float = 1.0
     refine_steps: int = 0
     tune_steps: int = 0
+    readout: bool = True
 
     def __post_init__(self):
         """Check the ranges."""
@@ -103,12 +106,14 @@ class Inversion:
         masks: by resolution, (1, 1, r, r) float32 in 0…1, coarsest first; like `flows` empty without SAMM.
         crop: the photo's crop, uint8 (H, H, 3).
         generated: the generator's picture of w_plus alone; None where it was dropped to save room.
-        aligned: the generator's picture with aligned features, before blending: x̂_in.
+        aligned: the generator's picture with aligned features and the read-out's correction, before
+            blending: x̂_in.
         blended: the result x̂ of equation 4.
         seconds: by stage, over all passes that led here.
         refined: optimization steps that were taken.
         tuned: what tuning added to the generator's weights, by parameter name, float16; empty without.
         tuned_steps: tuning steps that were taken.
+        readout: what matches this drawing and those of edits to the photo; None where it was turned off.
         domain: what the model draws; of all pictures and masks here only its rows are shown and measured.
     """
 
@@ -125,6 +130,7 @@ class Inversion:
     refined: int = 0
     tuned: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
     tuned_steps: int = 0
+    readout: Readout | None = field(default=None, repr=False)
     domain: Domain = FACES
 
     @cached_property
@@ -321,13 +327,19 @@ def _align_and_blend(
     """Draw the code without and with SAMM, gather the masks, blend, and report."""
     w_plus = code.w_plus.float()
     with clock.stage("Drawing"), model.autocast():
-        generated = model.generator.synthesize(w_plus).float()
+        keep, maps = record()
+        generated = model.generator.synthesize(w_plus, keep).float()
     if model.samm is None:
         aligned, alignment = generated, Alignment({}, {})
     else:
-        aligned, alignment = _align(replace(code, w_plus=w_plus), model, options.iterations, clock)
+        aligned, alignment, maps = _align(replace(code, w_plus=w_plus), model, options.iterations, clock)
     with clock.stage("Gathering masks"):
         gathered = _gather(alignment.masks, model.resolution).to(model.device)
+    readout = None
+    if options.readout:
+        with clock.stage("Matching the photo"):
+            readout = _match(photo_pm1 - aligned.clamp(-1, 1), maps, gathered, w_plus, alignment, model)
+            aligned = aligned + readout(maps, model.resolution)
     with clock.stage("Blending"):
         blended = blend(photo_pm1, aligned.clamp(-1, 1), final_mask(gathered, options.mask_strength))
     return Inversion(
@@ -341,24 +353,42 @@ def _align_and_blend(
         aligned=to_u8(aligned),
         blended=to_u8(blended),
         seconds=clock.seconds,
+        readout=readout,
         domain=model.domain,
     )
 
 
-def _align(code: Code, model: Model, iterations: int, clock: _Clock) -> tuple[Tensor, Alignment]:
-    """Draw the code with SAMM, and tell of each level."""
+def _align(
+    code: Code, model: Model, iterations: int, clock: _Clock
+) -> tuple[Tensor, Alignment, Mapping[int, Tensor]]:
+    """Draw the code with SAMM and tell of each level; also give the maps that a read-out needs."""
     levels = model.samm.resolutions
     with clock.stage("Aligning features", len(levels)) as tick, model.autocast():
         adapt, alignment = aligner(model.samm, code.features, iterations)
+        keep, maps = record(adapt)
 
-        def adapt_and_tell(resolution: int, feature: Tensor) -> Tensor:
-            feature = adapt(resolution, feature)
+        def keep_and_tell(resolution: int, feature: Tensor) -> Tensor:
+            feature = keep(resolution, feature)
             if resolution in levels:
                 tick(levels.index(resolution) + 1)
             return feature
 
-        aligned = model.generator.synthesize(code.w_plus, adapt_and_tell).float()
-    return aligned, alignment
+        aligned = model.generator.synthesize(code.w_plus, keep_and_tell).float()
+    return aligned, alignment, maps
+
+
+def _match(
+    missing: Tensor,
+    maps: Mapping[int, Tensor],
+    keep_photo: Tensor,
+    w_plus: Tensor,
+    alignment: Alignment,
+    model: Model,
+) -> Readout:
+    """Fit the read-out, held still under probes that are aligned as edits are."""
+    with model.autocast():
+        probes = probe_maps(model.generator, probe_codes(model.generator, w_plus), replay(alignment))
+    return fit_readout(maps, missing, keep_photo, probes)
 
 
 def _gather(masks: Mapping[int, Tensor], size: int) -> Tensor:
