@@ -199,7 +199,7 @@ def _gather(masks: Mapping[int, Tensor], inversion: Inversion, size: int) -> Ten
 
 def _finish(inversion: Inversion, recipe: Recipe, code: Tensor, picture: Tensor, gathered: Tensor) -> Edit:
     """Fit the mask to the edit and blend."""
-    if recipe.masks == "adaptive":
+    if recipe.masks == "adaptive" and inversion.masks and not recipe.only_blends:
         gathered = adaptive_mask(gathered, *inversion.views_pm1, picture)
     keep_photo = final_mask(gathered, recipe.mask_strength)
     photo_pm1 = area_resize(inversion.photo_pm1, picture.shape[-1])

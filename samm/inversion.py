@@ -4,7 +4,8 @@
 improves an `Inversion` by optimizing its code, and `tune` by bending the generator to it; the first picture
 can be shown while they work. What draws an inversion is its `drawing_model`, nothing else.
 
-Shapes: N batch (1 here), L style rows, r level resolution, H W pixels. Masks: 1 keeps the photo's pixel.
+Shapes: N batch (1 here), L style rows, r level resolution, H W pixels, V = 256 for small views. Masks: 1
+keeps the photo's pixel.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from torch import Tensor
 
 from samm.alignment import Alignment, aligner, replay
 from samm.blending import blend, final_mask
+from samm.clearing import clear_mask
 from samm.domains import FACES, Domain
 from samm.encoders import Code
 from samm.errors import OptionError
@@ -114,6 +116,7 @@ class Inversion:
         tuned: what tuning added to the generator's weights, by parameter name, float16; empty without.
         tuned_steps: tuning steps that were taken.
         readout: what matches this drawing and those of edits to the photo; None where it was turned off.
+        drawn: the aligned picture before that, averaged to uint8 (V, V, 3); None likewise.
         domain: what the model draws; of all pictures and masks here only its rows are shown and measured.
     """
 
@@ -131,12 +134,16 @@ class Inversion:
     tuned: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
     tuned_steps: int = 0
     readout: Readout | None = field(default=None, repr=False)
+    drawn: np.ndarray | None = field(default=None, repr=False)
     domain: Domain = FACES
 
     @cached_property
     def gathered(self) -> Tensor:
-        """The gathered mask as predicted, (1, 1, H, H) float32 in 0…1."""
-        return _gather(self.masks, len(self.crop))
+        """The gathered mask, (1, 1, H, H) float32 in 0…1, cleared where there is a read-out."""
+        gathered = _gather(self.masks, len(self.crop))
+        if self.readout is None or not self.masks:
+            return gathered
+        return clear_mask(gathered, self.photo_pm1, to_pm1(self.aligned))
 
     @cached_property
     def photo_pm1(self) -> Tensor:
@@ -144,9 +151,14 @@ class Inversion:
         return to_pm1(self.crop)
 
     @cached_property
-    def views_pm1(self) -> tuple[Tensor, Tensor]:
-        """Crop and aligned picture averaged to (1, 3, 256, 256) in -1…1, with which edits are compared."""
-        return area_resize(self.photo_pm1, _VIEW_SIZE), area_resize(to_pm1(self.aligned), _VIEW_SIZE)
+    def views_pm1(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Crop and aligned picture without and with the read-out, with which edits are compared.
+
+        Averaged to (1, 3, V, V) in -1…1.
+        """
+        aligned = area_resize(to_pm1(self.aligned), _VIEW_SIZE)
+        drawn = aligned if self.drawn is None else to_pm1(self.drawn)
+        return area_resize(self.photo_pm1, _VIEW_SIZE), drawn, aligned
 
     @property
     def keep_photo(self) -> Tensor:
@@ -335,14 +347,16 @@ def _align_and_blend(
         aligned, alignment, maps = _align(replace(code, w_plus=w_plus), model, options.iterations, clock)
     with clock.stage("Gathering masks"):
         gathered = _gather(alignment.masks, model.resolution).to(model.device)
-    readout = None
+    readout, drawn = None, None
     if options.readout:
         with clock.stage("Matching the photo"):
-            readout = _match(photo_pm1 - aligned.clamp(-1, 1), maps, gathered, w_plus, alignment, model)
+            with model.autocast():
+                codes = probe_codes(model.generator, w_plus)
+                probes = probe_maps(model.generator, codes, replay(alignment))  # aligned as edits are
+            readout = fit_readout(maps, photo_pm1 - aligned.clamp(-1, 1), gathered, probes)
+            drawn = to_u8(area_resize(aligned.clamp(-1, 1), _VIEW_SIZE))
             aligned = aligned + readout(maps, model.resolution)
-    with clock.stage("Blending"):
-        blended = blend(photo_pm1, aligned.clamp(-1, 1), final_mask(gathered, options.mask_strength))
-    return Inversion(
+    unblended = Inversion(
         preset=model.preset,
         options=options,
         w_plus=w_plus.cpu(),
@@ -351,11 +365,14 @@ def _align_and_blend(
         crop=crop_u8,
         generated=to_u8(generated),
         aligned=to_u8(aligned),
-        blended=to_u8(blended),
-        seconds=clock.seconds,
+        blended=crop_u8,
         readout=readout,
+        drawn=drawn,
         domain=model.domain,
     )
+    with clock.stage("Blending"):
+        blended = blend(unblended.photo_pm1, to_pm1(unblended.aligned), unblended.keep_photo)
+    return replace(unblended, blended=to_u8(blended), seconds=clock.seconds)
 
 
 def _align(
@@ -375,20 +392,6 @@ def _align(
 
         aligned = model.generator.synthesize(code.w_plus, keep_and_tell).float()
     return aligned, alignment, maps
-
-
-def _match(
-    missing: Tensor,
-    maps: Mapping[int, Tensor],
-    keep_photo: Tensor,
-    w_plus: Tensor,
-    alignment: Alignment,
-    model: Model,
-) -> Readout:
-    """Fit the read-out, held still under probes that are aligned as edits are."""
-    with model.autocast():
-        probes = probe_maps(model.generator, probe_codes(model.generator, w_plus), replay(alignment))
-    return fit_readout(maps, missing, keep_photo, probes)
 
 
 def _gather(masks: Mapping[int, Tensor], size: int) -> Tensor:

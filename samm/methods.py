@@ -81,8 +81,8 @@ class Settings:
     """What all methods of a comparison share.
 
     Attributes:
-        options: of the inversions; `iterations` gives way where a method's name says N, and `refine_steps`
-            and `tune_steps` count for the SAMM methods alone.
+        options: of the inversions; `iterations` gives way where a method's name says N, `readout` to what
+            the method says, and `refine_steps` and `tune_steps` count for the SAMM methods alone.
         search_steps: of `optimization`, and of each of the two phases of `pti`.
         changes: the edits; the inversion of `difference-mask` takes its mask from the first.
 
@@ -200,21 +200,29 @@ def _encoder(
 def _residual(
     crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
 ) -> tuple[Inversion, Model]:
-    alone, options = replace(model, samm=None), replace(settings.options, refine_steps=0, tune_steps=0)
+    alone = replace(model, samm=None)
+    options = replace(settings.options, refine_steps=0, tune_steps=0, readout=False)
     return invert(crop_u8, alone, options, progress), alone
 
 
 def _samm(
     crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
 ) -> tuple[Inversion, Model]:
-    return invert(crop_u8, model, settings.options, progress), model
+    return invert(crop_u8, model, replace(settings.options, readout=False), progress), model
+
+
+def _samm_readout(
+    crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
+) -> tuple[Inversion, Model]:
+    return invert(crop_u8, model, replace(settings.options, readout=True), progress), model
 
 
 def _samm_of(iterations: int) -> Run:
     def run(
         crop_u8: np.ndarray, model: Model, settings: Settings, progress: Progress | None
     ) -> tuple[Inversion, Model]:
-        return invert(crop_u8, model, replace(settings.options, iterations=iterations), progress), model
+        options = replace(settings.options, iterations=iterations, readout=False)
+        return invert(crop_u8, model, options, progress), model
 
     return run
 
@@ -307,10 +315,17 @@ METHODS: dict[str, Method] = {
         edit=_under("recompute"),
     ),
     "samm-adaptive": Method(
-        "SAMM as the options say, masks lowered where an edit changes the drawn picture",
-        "this project's default",
+        "SAMM as the options say, after an edit the photo kept where the drawn picture does not change",
+        "this project",
         _samm,
         needs=_SAMM + _EDIT,
+        edit=_under("adaptive"),
+    ),
+    "samm-readout": Method(
+        "SAMM with the read-out, edited as samm-adaptive",
+        "this project's default; see samm.readout",
+        _samm_readout,
+        needs=_SAMM,
         edit=_under("adaptive"),
     ),
     "samm-unaligned": Method(

@@ -39,14 +39,14 @@ __all__ = ["Head", "Readout", "fit_readout", "probe_codes", "probe_maps", "recor
 COARSE = (16, 32, 64, 128)  # resolutions that carry shape and color
 FINE = (256, 512)  # and those that carry detail; a generator that lacks some does without
 PROBED = 64  # the finest map that probes are drawn up to
-PROBES = 6
-REACH = 2.0
-SAMPLES = 4096
+PROBES = 4  # n, along as many axes of W
+REACH = 2.0  # deviations that a probe moves
+SAMPLES = 4096  # of W
 ROUNDS = 3
-HOLD = 0.2  # μ
-RIDGE = {"coarse": 4e-3, "fine": 4e-4}  # λ
-KEPT_WEIGHT = 0.02  # ε
-EDGE = 128  # a map's products are formed on at most EDGE² of its pixels, evenly spaced
+HOLD = 0.15  # μ
+RIDGE = {"coarse": 2e-3, "fine": 4e-4}  # λ
+KEPT_WEIGHT = 0.05  # ε
+EDGE = 256  # a map's products are formed on at most EDGE² of its pixels, evenly spaced
 LEAST_SCALE = 1e-3
 
 
