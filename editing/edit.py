@@ -31,6 +31,7 @@ from samm.inversion import Inversion, drawing_model
 from samm.method.alignment import Alignment, aligner, replay
 from samm.method.gathering import gather
 from samm.models import Model, shared
+from samm.networks.generators import Adapt
 from samm.networks.ops import area_resize
 from samm.picture import Picture
 from samm.pixels import to_u8
@@ -184,13 +185,23 @@ def _render(
     """Draw styles with the inversion's flows and masks, or with newly predicted ones; give the new masks."""
     if not recompute or model.samm is None:
         stored = Alignment(dict(inversion.flows), dict(inversion.masks))
-        return model.generator.draw(styles, replay(stored), size), {}
+        return _draw_matched(inversion, styles, model, replay(stored), size), {}
     view = area_resize(inversion.photo_pm1.to(model.device), model.encoder.input_size)
     features = model.encoder.features(view, model.generator, inversion.w_plus.to(model.device))
     count = len(styles[0])
     shared = {r: feature.expand(count, -1, -1, -1) for r, feature in features.items()}
     adapt, alignment = aligner(model.samm, shared, inversion.options.iterations)
-    return model.generator.draw(styles, adapt, size), alignment.masks
+    return _draw_matched(inversion, styles, model, adapt, size), alignment.masks
+
+
+def _draw_matched(
+    inversion: Inversion, styles: Sequence[Tensor], model: Model, adapt: Adapt, size: int
+) -> Tensor:
+    """Draw, and match the picture to the photo by what its own features say."""
+    if inversion.readout is None:
+        return model.generator.draw(styles, adapt, size)
+    adapt, correction = inversion.readout.follow(adapt)
+    return model.generator.draw(styles, adapt, size).float() + correction(size)
 
 
 def _gather(masks: Mapping[int, Tensor], inversion: Inversion, size: int) -> Tensor:
@@ -204,7 +215,7 @@ def _finish(
     """Fit the mask to the edit; the picture is blended when it is asked for."""
     if inversion.tone:
         picture = inversion.tone.apply(picture)
-    if recipe.masks == "adaptive":
+    if recipe.masks == "adaptive" and inversion.masks and not recipe.only_blends:
         gathered = adaptive_mask(gathered, *inversion.views_pm1, picture)
     return Edit(crop=crop, w_plus=code, aligned_pm1=picture, gathered=gathered, recipe=recipe)
 

@@ -4,7 +4,8 @@
 improves an `Inversion` by optimizing its code, and `tune` by bending the generator to it; the first picture
 can be shown while they work. What draws an inversion is its `drawing_model`, nothing else.
 
-Shapes: N batch (1 here), L style rows, r level resolution, H W pixels. Masks: 1 keeps the photo's pixel.
+Shapes: N batch (1 here), L style rows, r level resolution, H W pixels, V = 256 for small views. Masks: 1
+keeps the photo's pixel.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ from samm.crop.tone import Tone, tone_of
 from samm.errors import OptionError
 from samm.likeness.refinement import refine_steps
 from samm.likeness.tuning import TuneConfig, tune_steps, tuned_generator
-from samm.method.alignment import Alignment, Levels, aligner
+from samm.method.alignment import Alignment, Levels, aligner, replay
+from samm.method.clearing import clear_mask
 from samm.method.gathering import gather
+from samm.method.readout import Readout, fit_readout, probe_codes, probe_maps, record
 from samm.metrics import psnr, ssim
 from samm.models import Model, shared
 from samm.networks.encoders import Code
@@ -68,6 +71,7 @@ class Options:
         iterations: N of Algorithm 1, 1…5.
         refine_steps: optimization steps on w_plus, 0…500; 0 is the fast inversion.
         tune_steps: steps of tuning the generator to the photo after that, 0…500.
+        readout: match the drawn picture to the photo, see `samm.readout`.
 
     Raises:
         OptionError: a value outside its range.
@@ -77,6 +81,7 @@ class Options:
     iterations: int = 2
     refine_steps: int = 0
     tune_steps: int = 0
+    readout: bool = True
 
     def __post_init__(self):
         """Check the ranges."""
@@ -103,6 +108,8 @@ class Inversion(Picture):
         refined: optimization steps that were taken.
         tuned: what tuning added to the generator's weights, by parameter name, float16; empty without.
         tuned_steps: tuning steps that were taken.
+        readout: what matches this drawing and those of edits to the photo; None where it was turned off.
+        drawn: the aligned picture before that, averaged to uint8 (V, V, 3); None likewise.
     """
 
     gathered: Tensor = field(init=False, repr=False)  # follows from `masks`
@@ -115,18 +122,27 @@ class Inversion(Picture):
     refined: int = 0
     tuned: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
     tuned_steps: int = 0
+    readout: Readout | None = field(default=None, repr=False)
+    drawn: np.ndarray | None = field(default=None, repr=False)
 
     def __post_init__(self):
-        """Gather the levels' masks; without any, nothing is kept from the photo."""
+        """Gather the levels' masks, cleared where there is a read-out; without any, nothing is kept."""
         super().__post_init__()
         size = self.size
         gathered = gather(self.masks.values(), size) if self.masks else torch.zeros(1, 1, size, size)
+        if self.masks and self.readout is not None:
+            gathered = clear_mask(gathered, self.photo_pm1, to_pm1(self.aligned))
         object.__setattr__(self, "gathered", gathered)
 
     @cached_property
-    def views_pm1(self) -> tuple[Tensor, Tensor]:
-        """Crop and aligned picture averaged to (1, 3, 256, 256) in -1…1, with which edits are compared."""
-        return area_resize(self.photo_pm1, _VIEW_SIZE), area_resize(to_pm1(self.aligned), _VIEW_SIZE)
+    def views_pm1(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Crop and aligned picture without and with the read-out, with which edits are compared.
+
+        Averaged to (1, 3, V, V) in -1…1.
+        """
+        aligned = area_resize(to_pm1(self.aligned), _VIEW_SIZE)
+        drawn = aligned if self.drawn is None else to_pm1(self.drawn)
+        return area_resize(self.photo_pm1, _VIEW_SIZE), drawn, aligned
 
     @cached_property
     def tone(self) -> Tone | None:
@@ -308,48 +324,78 @@ def _align_and_blend(code: Code, crop: Crop, model: Model, options: Options, clo
     """Draw the code without and with SAMM, gather the masks, blend, and report."""
     w_plus = code.w_plus.float()
     with clock.stage("Drawing"), model.autocast():
-        generated = model.generator.synthesize(w_plus).float()
+        keep, maps = record()
+        generated = model.generator.synthesize(w_plus, keep).float()
     if model.samm is None:
         aligned, alignment = generated, Alignment({}, {})
     else:
-        aligned, alignment = _align(
+        aligned, alignment, maps = _align(
             replace(code, w_plus=w_plus), model, model.samm, options.iterations, clock
         )
-    if tone := tone_of(crop.pixels(model.resolution)):
-        generated, aligned = tone.apply(generated), tone.apply(aligned)
+    aligned, readout, before = aligned.clamp(-1, 1), None, None
+    if options.readout:
+        with clock.stage("Matching the photo"):
+            readout = _match(crop.pixels(model.resolution), aligned, maps, w_plus, alignment, model)
+            before, aligned = aligned, (aligned + readout(maps, model.resolution)).clamp(-1, 1)
+    tone = tone_of(crop.pixels(model.resolution))
+
+    def toned(picture: Tensor) -> Tensor:
+        return tone.apply(picture) if tone else picture
+
     with clock.stage("Gathering masks"):
         inversion = Inversion(
             crop=crop,
             w_plus=w_plus.cpu(),
-            aligned_pm1=aligned.clamp(-1, 1).cpu(),
+            aligned_pm1=toned(aligned).clamp(-1, 1).cpu(),
             preset=model.preset,
             options=options,
             flows={r: flow.cpu() for r, flow in alignment.flows.items()},
             masks={r: mask.cpu() for r, mask in alignment.masks.items()},
-            generated=to_u8(generated),
+            generated=to_u8(toned(generated)),
             seconds=clock.seconds,
+            readout=readout,
+            drawn=None if before is None else to_u8(area_resize(toned(before), _VIEW_SIZE)),
         )
     with clock.stage("Blending"):
         _ = inversion.blended  # now, while the time is taken; kept from here on
     return inversion
 
 
+def _match(
+    photo_u8: np.ndarray,
+    aligned: Tensor,
+    maps: Mapping[int, Tensor],
+    w_plus: Tensor,
+    alignment: Alignment,
+    model: Model,
+) -> Readout:
+    """Fit the read-out, held still under probes that are aligned as edits are."""
+    with model.autocast():
+        codes = probe_codes(model.generator, w_plus)
+        probes = probe_maps(model.generator, codes, replay(alignment))
+    keep_photo = aligned.new_zeros(1, 1, *aligned.shape[2:])
+    if alignment.masks:
+        keep_photo = gather(alignment.masks.values(), aligned.shape[-1])
+    return fit_readout(maps, to_pm1(photo_u8).to(aligned) - aligned, keep_photo, probes)
+
+
 def _align(
     code: Code, model: Model, samm: Levels, iterations: int, clock: _Clock
-) -> tuple[Tensor, Alignment]:
-    """Draw the code with SAMM, and tell of each level."""
+) -> tuple[Tensor, Alignment, Mapping[int, Tensor]]:
+    """Draw the code with SAMM and tell of each level; also give the maps that a read-out needs."""
     levels = samm.resolutions
     with clock.stage("Aligning features", len(levels)) as tick, model.autocast():
         adapt, alignment = aligner(samm, code.features, iterations)
+        keep, maps = record(adapt)
 
-        def adapt_and_tell(resolution: int, feature: Tensor) -> Tensor:
-            feature = adapt(resolution, feature)
+        def keep_and_tell(resolution: int, feature: Tensor) -> Tensor:
+            feature = keep(resolution, feature)
             if resolution in levels:
                 tick(levels.index(resolution) + 1)
             return feature
 
-        aligned = model.generator.synthesize(code.w_plus, adapt_and_tell).float()
-    return aligned, alignment
+        aligned = model.generator.synthesize(code.w_plus, keep_and_tell).float()
+    return aligned, alignment, maps
 
 
 def _encoder_view(photo_pm1: Tensor, model: Model) -> Tensor:

@@ -56,8 +56,8 @@ class Bench:
     Attributes:
         model: whose networks they use.
         tools: directions for its generator.
-        options: of the inversions; `iterations` gives way where a method's name says N, and `refine_steps`
-            and `tune_steps` count for the SAMM methods alone.
+        options: of the inversions; `iterations` gives way where a method's name says N, `readout` to what the
+            method says, and `refine_steps` and `tune_steps` count for the SAMM methods alone.
         search_steps: of `optimization`, and of each of the two phases of `pti`.
         edits: recipes; the inversion of `difference-mask` takes its mask from the first.
         mask_strength: with which all pictures are blended, 0…2.
@@ -204,12 +204,18 @@ def _encoder(crop_u8: np.ndarray, bench: Bench, progress: Progress | None) -> tu
 
 
 def _residual(crop_u8: np.ndarray, bench: Bench, progress: Progress | None) -> tuple[Inversion, Model]:
-    alone, options = replace(bench.model, samm=None), replace(bench.options, refine_steps=0, tune_steps=0)
+    alone = replace(bench.model, samm=None)
+    options = replace(bench.options, refine_steps=0, tune_steps=0, readout=False)
     return invert(crop_u8, alone, options, progress), alone
 
 
 def _samm(crop_u8: np.ndarray, bench: Bench, progress: Progress | None) -> tuple[Inversion, Model]:
-    return invert(crop_u8, bench.model, bench.options, progress), bench.model
+    options = replace(bench.options, readout=False)
+    return invert(crop_u8, bench.model, options, progress), bench.model
+
+
+def _samm_readout(crop_u8: np.ndarray, bench: Bench, progress: Progress | None) -> tuple[Inversion, Model]:
+    return invert(crop_u8, bench.model, replace(bench.options, readout=True), progress), bench.model
 
 
 def _samm_with(choose: Callable[[Options], Options]) -> Run:
@@ -306,10 +312,17 @@ METHODS: dict[str, Method] = {
         edit=_under("recompute"),
     ),
     "samm-adaptive": Method(
-        "SAMM as the options say, masks lowered where an edit changes the drawn picture",
-        "this project's default",
+        "SAMM as the options say, after an edit the photo kept where the drawn picture does not change",
+        "this project",
         _samm,
         needs=_SAMM + _EDIT,
+        edit=_under("adaptive"),
+    ),
+    "samm-readout": Method(
+        "SAMM with the read-out, edited as samm-adaptive",
+        "this project's default; see samm.method.readout",
+        _samm_readout,
+        needs=_SAMM,
         edit=_under("adaptive"),
     ),
     "samm-unaligned": Method(

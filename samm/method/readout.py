@@ -1,0 +1,230 @@
+"""The read-out: match the drawn picture to one photo in closed form, with the generator's own features.
+
+After alignment the generator's feature maps know where nose, lid and jaw of this photo are; what is missing
+is how *this* photo renders them. So each map gets one more linear layer to color, as StyleGAN2's ToRGB
+layers are, fitted to the photo and added to the picture. It is pivotal tuning (Roich et al. 2022, PTI) with
+one linear layer for each resolution in place of all weights, solved exactly in place of gradient steps, and
+held still under edits by a term of its own. Our addition to the paper.
+
+At resolution r, with X (P, C) the centered and scaled features of the P = r² pixels, R (P, 3) what is still
+missing of the photo there, D the diagonal of each pixel's weight (1 − m + ε, as the rest is the photo's own),
+and X_p the features of the same pixels after probe p of n, a move of the code as an edit makes it:
+
+    W = argmin ‖D^½ (X W − R)‖² + λ tr(D) ‖W‖² + (μ / n) Σ_p ‖D^½ (X_p − X) W‖²
+      = (Xᵀ D X + λ tr(D) I + (μ / n) Σ_p (X_p − X)ᵀ D (X_p − X))⁻¹ Xᵀ D R
+
+The last sum is what keeps a picture editable: the layer may use only what a change of the code leaves alone.
+Coarse maps come first, each fits what the others leave (a few rounds of block Gauss–Seidel, which reuse the
+factorizations), and the finest ones, which carry detail and no shape, follow once without probes.
+
+Shapes: N pictures, L style rows, C channels of a map, r its resolution, P pixels, S edge of a picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from samm.networks.generators import Adapt, Generator
+from samm.networks.ops import area_resize
+
+__all__ = ["Head", "Readout", "fit_readout", "probe_codes", "probe_maps", "record"]
+
+COARSE = (16, 32, 64, 128)  # resolutions that carry shape and color
+FINE = (256, 512)  # and those that carry detail; a generator that lacks some does without
+PROBED = 64  # the finest map that probes are drawn up to
+PROBES = 4  # n, along as many axes of W
+REACH = 2.0  # deviations that a probe moves
+SAMPLES = 4096  # of W
+ROUNDS = 3
+HOLD = 0.15  # μ
+RIDGE = {"coarse": 2e-3, "fine": 4e-4}  # λ
+KEPT_WEIGHT = 0.05  # ε
+EDGE = 256  # a map's products are formed on at most EDGE² of its pixels, evenly spaced
+LEAST_SCALE = 1e-3
+
+
+@dataclass(frozen=True)
+class Head:
+    """The linear layer of one map: color = (feature − center) / scale · weight + bias.
+
+    Attributes:
+        center, scale: (C,) float16, of the photo's features.
+        weight: (C, 3) float16.
+        bias: (3,) float16.
+    """
+
+    center: Tensor
+    scale: Tensor
+    weight: Tensor
+    bias: Tensor
+
+    def __call__(self, feature: Tensor) -> Tensor:
+        """Map features (N, C, r, r) to colors (N, 3, r, r)."""
+        center, scale, weight, bias = (
+            part.to(feature.device, torch.float32)
+            for part in (self.center, self.scale, self.weight, self.bias)
+        )
+        with torch.autocast(feature.device.type, enabled=False):
+            kernel = (weight / scale[:, None]).T  # (3, C)
+            return F.conv2d(feature.float(), kernel[:, :, None, None], bias - kernel @ center)
+
+
+@dataclass(frozen=True)
+class Readout:
+    """What one photo adds to the drawn picture, by resolution; plain CPU data, about 25 kB."""
+
+    heads: Mapping[int, Head]
+
+    def __call__(self, maps: Mapping[int, Tensor], size: int) -> Tensor:
+        """Give the correction (N, 3, size, size) of pictures whose features are `maps`, see `record`."""
+        return _sum([head(maps[r]) for r, head in self.heads.items()], size)
+
+    def follow(self, adapt: Adapt | None) -> tuple[Adapt, Callable[[int], Tensor]]:
+        """Read a drawing while it runs, which keeps no map.
+
+        Args:
+            adapt: what the features go through first.
+
+        Returns:
+            The callback for `Generator.draw`, and a function that gives the correction at a size after it.
+        """
+        colors: dict[int, Tensor] = {}
+
+        def read(resolution: int, feature: Tensor) -> Tensor:
+            feature = adapt(resolution, feature) if adapt else feature
+            if resolution in self.heads:
+                colors[resolution] = self.heads[resolution](feature)
+            return feature
+
+        return read, lambda size: _sum(list(colors.values()), size)
+
+
+class _Enough(Exception):
+    """Ends a drawing whose maps are all there."""
+
+
+def record(adapt: Adapt | None = None, top: int | None = None) -> tuple[Adapt, dict[int, Tensor]]:
+    """Keep the maps that a read-out uses while a generator draws.
+
+    Args:
+        adapt: what the features go through first, so that aligned ones are kept.
+        top: end the drawing at this resolution, by an exception that `probe_maps` expects.
+
+    Returns:
+        The callback for `Generator.draw`, and the maps (N, C, r, r) by resolution, which it fills.
+    """
+    maps: dict[int, Tensor] = {}
+
+    def keep(resolution: int, feature: Tensor) -> Tensor:
+        feature = adapt(resolution, feature) if adapt else feature
+        if resolution in COARSE + FINE:
+            maps[resolution] = feature
+        if resolution == top:
+            raise _Enough
+        return feature
+
+    return keep, maps
+
+
+def probe_codes(generator: Generator, w_plus: Tensor) -> Tensor:
+    """Move a code (1, L, 512) as edits do, along the main axes of W: `PROBES` codes (n, L, 512)."""
+    return w_plus + _main_axes(generator).to(w_plus)[:, None]
+
+
+@lru_cache(maxsize=4)  # a model's, and those tuned from it
+def _main_axes(generator: Generator) -> Tensor:
+    """Give the first principal components of W, each as long as `REACH` deviations: (PROBES, 512)."""
+    noise = torch.randn(SAMPLES, len(generator.w_mean), generator=torch.Generator().manual_seed(0))
+    w = generator.mapping(noise.to(generator.w_mean.device))
+    w = w - w.mean(0)
+    variances, axes = torch.linalg.eigh(w.T @ w / SAMPLES)  # ascending
+    return (axes * variances.clamp_min(0).sqrt()).T[-PROBES:] * REACH
+
+
+def probe_maps(generator: Generator, codes: Tensor, adapt: Adapt | None) -> dict[int, Tensor]:
+    """Draw the maps of probe codes (N, L, 512) up to `PROBED` and no further."""
+    keep, maps = record(adapt, PROBED)
+    with suppress(_Enough):
+        generator.synthesize(codes, keep)
+    return maps
+
+
+def fit_readout(
+    maps: Mapping[int, Tensor], missing: Tensor, keep_photo: Tensor, probes: Mapping[int, Tensor]
+) -> Readout:
+    """Fit a photo's read-out.
+
+    Args:
+        maps: of the inversion's drawing, by resolution, (1, C, r, r).
+        missing: photo minus drawn picture, (1, 3, S, S).
+        keep_photo: (1, 1, S, S) in 0…1, what need not be drawn.
+        probes: maps of the probes, (n, C, r, r); a resolution without any is held by λ alone.
+    """
+    levels = {r: _Level(maps[r], missing, keep_photo, probes.get(r)) for r in COARSE + FINE if r in maps}
+    coarse = [r for r in levels if r in COARSE]
+    fine = [r for r in levels if r in FINE]
+    colors: dict[int, Tensor] = {}
+    for r in coarse * ROUNDS + fine:
+        others = [color for other, color in colors.items() if other != r]
+        colors[r] = levels[r].fit(_sum(others, r) if others else None)
+    return Readout({r: level.head for r, level in levels.items()})
+
+
+class _Level:
+    """The normal equations of one map, factorized once, and its layer so far."""
+
+    def __init__(self, feature: Tensor, missing: Tensor, keep_photo: Tensor, probes: Tensor | None):
+        r = feature.shape[-1]
+        self._feature = feature
+        self._step = max(r // EDGE, 1)
+        self._missing = self._rows(area_resize(missing, r))
+        weight = self._rows(1 - area_resize(keep_photo, r)) + KEPT_WEIGHT  # (P, 1)
+        self._weight = weight / weight.sum()  # tr(D) is 1
+        x = self._rows(feature)
+        center = (x * self._weight).sum(0).half().float()
+        x = x - center
+        scale = ((x.square() * self._weight).sum(0).sqrt() + LEAST_SCALE).half().float()
+        self._center, self._scale = center, scale
+        x = x / scale
+        self._weighted = x * self._weight
+        ridge = RIDGE["coarse" if r in COARSE else "fine"]
+        products = self._weighted.T @ x
+        products.diagonal().add_(ridge)
+        for probe in [] if probes is None else probes:
+            change = (self._rows(probe[None]) - center).div_(scale).sub_(x).mul_(self._weight.sqrt())
+            products.addmm_(change.T, change, alpha=HOLD / len(probes))
+        self._factor = torch.linalg.cholesky(products)
+        self.head: Head | None = None
+
+    def fit(self, others: Tensor | None) -> Tensor:
+        """Fit what the other levels' color (1, 3, r, r) leaves; give this one's color likewise."""
+        target = self._missing if others is None else self._missing - self._rows(others)
+        bias = (target * self._weight).sum(0)
+        weight = torch.cholesky_solve(self._weighted.T @ (target - bias), self._factor)
+        parts = (self._center, self._scale, weight, bias)
+        self.head = Head(*(part.half().cpu() for part in parts))
+        return self.head(self._feature)
+
+    def _rows(self, maps: Tensor) -> Tensor:
+        """Turn (1, C, r, r) into a row for each pixel that is used, (P, C)."""
+        return maps[0, :, :: self._step, :: self._step].flatten(1).T.float()
+
+
+def _sum(colors: Sequence[Tensor], size: int) -> Tensor:
+    """Add pictures (N, 3, r, r) of several resolutions at one size."""
+    total = 0
+    for color in colors:
+        larger = color.shape[-1] > size
+        total = total + (area_resize(color, size) if larger else _enlarge(color, size))
+    return total
+
+
+def _enlarge(color: Tensor, size: int) -> Tensor:
+    return F.interpolate(color, size=(size, size), mode="bilinear", align_corners=False)

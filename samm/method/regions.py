@@ -1,0 +1,68 @@
+"""Regions: what masks are made of and cleaned with, in plain torch.
+
+Masks are gray, so regions have no hard edge: "opening" and "closing" are those of gray-scale morphology, by
+reconstruction (Vincent 1993): what is too small vanishes and all else keeps its outline to the pixel.
+
+Shapes: H W pixels; maps are (1, 1, H, W), masks among them in 0…1.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from samm.networks.ops import area_resize
+
+__all__ = ["apart", "blur", "close", "open_", "rise", "widen"]
+
+_CHECK_EVERY = 8  # steps of a reconstruction between two looks whether it has ended
+
+
+def apart(a_pm1: Tensor, b_pm1: Tensor, size: int) -> Tensor:
+    """Take the largest channel's absolute difference of pictures: (1, 1, size, size) in 0…2."""
+    return area_resize((a_pm1 - b_pm1).abs().amax(1, keepdim=True), size)
+
+
+def rise(values: Tensor, limits: tuple[float, float]) -> Tensor:
+    """Map values smoothly from 0 at the lower limit to 1 at the upper."""
+    low, high = limits
+    t = ((values - low) / (high - low)).clamp(0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def blur(x: Tensor, sigma_px: float) -> Tensor:
+    """Blur (1, 1, H, W) by a Gaussian, with borders replicated."""
+    reach = int(1.5 * sigma_px + 0.5)
+    steps = torch.arange(-reach, reach + 1, device=x.device, dtype=x.dtype)
+    taps = torch.exp(-(steps**2) / (2 * sigma_px**2))
+    taps = taps / taps.sum()
+    x = F.pad(x, (reach,) * 4, mode="replicate")
+    return F.conv2d(F.conv2d(x, taps.view(1, 1, 1, -1)), taps.view(1, 1, -1, 1))
+
+
+def widen(mask: Tensor, px: int) -> Tensor:
+    """Move a mask's outline outward by `px`."""
+    return F.max_pool2d(mask, 2 * px + 1, 1, px)
+
+
+def open_(mask: Tensor, px: int) -> Tensor:
+    """Drop islands in which no square of 2·px + 1 pixels fits."""
+    core = -F.max_pool2d(-mask, 2 * px + 1, 1, px)
+    return _reconstruct(core, mask)
+
+
+def close(mask: Tensor, px: int) -> Tensor:
+    """Fill holes in which no square of 2·px + 1 pixels fits."""
+    return 1 - open_(1 - mask, px)
+
+
+def _reconstruct(seed: Tensor, within: Tensor) -> Tensor:
+    """Let a seed grow as far as the mask that holds it reaches."""
+    while True:
+        grown = seed
+        for _ in range(_CHECK_EVERY):
+            grown = F.max_pool2d(grown, 3, 1, 1).minimum(within)
+        if torch.equal(grown, seed):
+            return grown
+        seed = grown
