@@ -156,7 +156,7 @@ class Inversion(Picture):
             return None
         return (
             f"The preset {self.preset} has no trained SAMM: nothing is aligned or kept from the photo, and "
-            "the result is the generator's picture."
+            "all of the result is drawn by the generator."
         )
 
     @cached_property

@@ -21,7 +21,8 @@ COMPARE_SIZE = 256  # edge at which the pictures are compared
 WORK_SIZE = 128  # edge of the maps made from that; lengths below are its pixels
 SOFT_PX = 1.5  # deviation of the error's blur
 SAY = 0.25  # power of the predicted mask: it has a say, and the error decides
-WRONG = (0.10, 0.16)  # largest channel's error, of a range of 2: drawn below, kept above
+WRONG = (0.08, 0.14)  # largest channel's error, of a range of 2: drawn below, kept above
+MOST = 2.0  # times the predicted mask, which the result does not exceed
 ISLAND_PX, HOLE_PX = 2, 3  # half widths of the largest island that goes and hole that is filled
 FEATHER_PX = 0.7
 
@@ -38,6 +39,7 @@ def clear_mask(keep_photo: Tensor, photo_pm1: Tensor, corrected_pm1: Tensor) -> 
     views = (area_resize(picture, COMPARE_SIZE) for picture in (photo_pm1, corrected_pm1))
     error = blur(apart(*views, WORK_SIZE), SOFT_PX)
     mask = rise(error * predicted.clamp(0, 1) ** SAY, WRONG)
-    mask = blur(close(open_(mask, ISLAND_PX), HOLE_PX), FEATHER_PX)
+    mask = close(open_(mask, ISLAND_PX), HOLE_PX).minimum(MOST * close(predicted, HOLE_PX))
+    mask = blur(mask, FEATHER_PX)
     size = keep_photo.shape[-1]
     return F.interpolate(mask, size=(size, size), mode="bilinear", align_corners=False)
