@@ -18,6 +18,7 @@ FLOORS = [
     "samm.networks",
     "samm.crop",
     "samm.method",
+    "samm.tiny",
     "samm.models",
     "samm.likeness",
     "samm.metrics",

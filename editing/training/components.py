@@ -19,11 +19,9 @@ from tqdm import tqdm
 
 from editing.moves.components import Components
 from samm.errors import OptionError
-from samm.networks.generators import Generator
+from samm.networks.generators import STYLE_DIM, Generator
 
 __all__ = ["fit_components", "save_components"]
-
-STYLE_DIM = 512
 
 _log = logging.getLogger(__name__)
 

@@ -20,6 +20,8 @@ __all__ = ["STLPIPS", "Trunk"]
 class Blur(nn.Module):
     """Binomial 3x3 low-pass with stride 2 and reflected borders."""
 
+    filt: Tensor  # (C, 1, 3, 3)
+
     def __init__(self, channels: int, pad: tuple[int, int, int, int], stored: bool):
         super().__init__()
         self.pad = pad
@@ -98,12 +100,29 @@ class _Linear(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        self.model = nn.ModuleDict({"1": nn.Conv2d(channels, 1, 1, bias=False)})
+        conv = nn.Conv2d(channels, 1, 1, bias=False)
+        self.model = nn.ModuleDict({"1": conv})
 
     @property
     def weight(self) -> Tensor:
         """The weights as (1, C, 1, 1)."""
-        return self.model["1"].weight  # (1, C, 1, 1)
+        return self.model.get_parameter("1.weight")
+
+
+class _Scaling(nn.Module):
+    """From -1…1 to mean 0 and deviation 1 over photos."""
+
+    shift: Tensor  # (1, 3, 1, 1)
+    scale: Tensor
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("shift", torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1))
+        self.register_buffer("scale", torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1))
+
+    def forward(self, image_pm1: Tensor) -> Tensor:
+        """Keep the shape (N, 3, H, W)."""
+        return (image_pm1 - self.shift) / self.scale
 
 
 class STLPIPS(nn.Module):
@@ -118,13 +137,11 @@ class STLPIPS(nn.Module):
         widths = {"alex": (64, 192, 384, 256, 256), "vgg": (64, 128, 256, 512, 512)}[net]
         for k, width in enumerate(widths):
             self.add_module(f"lin{k}", _Linear(width))
-        self.scaling_layer = nn.Module()
-        self.scaling_layer.register_buffer("shift", torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1))
-        self.scaling_layer.register_buffer("scale", torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1))
+        self.scaling_layer = _Scaling()
 
     def features(self, image_pm1: Tensor) -> list[Tensor]:
         """Give the five feature maps, unit length in each pixel; compute them once for a fixed target."""
-        maps = self.net((image_pm1 - self.scaling_layer.shift) / self.scaling_layer.scale)
+        maps = self.net(self.scaling_layer(image_pm1))
         return [m * torch.rsqrt(m.float().square().sum(1, keepdim=True) + 1e-8) for m in maps]
 
     def distance(self, a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:

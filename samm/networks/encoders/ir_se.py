@@ -14,13 +14,13 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
+from samm.networks.generators import STYLE_DIM
 from samm.networks.ops import EqualLinear
 
 __all__ = ["DEPTHS", "IRSE", "WIDTHS", "StyleHead", "codes"]
 
 WIDTHS = (64, 64, 128, 256, 512)  # channels at 256², 128², 64², 32² and 16²
 DEPTHS = (3, 4, 14, 3)  # units of the four stages, 128² to 16²
-STYLE_DIM = 512
 
 
 class SqueezeExcitation(nn.Module):

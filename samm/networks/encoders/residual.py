@@ -14,12 +14,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from samm.networks.encoders.iterative import Iterative
+from samm.networks.generators import STYLE_DIM
 
 __all__ = ["ResidualEncoder"]
 
 WIDTHS = {256: 32, 128: 64, 64: 128, 32: 256, 16: 320, 8: 384}  # channels at each resolution
 DEPTHS = {256: 1, 128: 2, 64: 2, 32: 3, 16: 2, 8: 2}  # residual blocks at each resolution
-STYLE_DIM = 512
 
 
 class ResBlock(nn.Module):

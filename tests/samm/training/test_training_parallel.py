@@ -29,7 +29,7 @@ def pack(tmp_path_factory) -> Path:
 # Rows lend their faces in pairs, and every second row is judged by ST-LPIPS (vgg): shares are even.
 @pytest.mark.parametrize(("network", "batch"), [("encoder", 16), ("samm", 12)])
 def test_two_processes_agree_with_one(network, batch, pack, tmp_path):
-    run = [network, "--preset", "tiny", "--data", str(pack), "--steps", "2", "--batch", str(batch)]
+    run = [network, "--config", "tiny", "--data", str(pack), "--steps", "2", "--batch", str(batch)]
     together = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     # With one thread each, sums are rounded alike: Adam makes whole steps of what is left of small gradients.
     for name, launcher in {"one": [], "two": together}.items():
