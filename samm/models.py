@@ -31,7 +31,7 @@ from samm.networks.generators import Generator
 from samm.networks.generators.mobile import MobileStyleGAN
 from samm.networks.generators.stylegan2 import StyleGAN2
 from samm.networks.identity import FaceDescriptor
-from samm.networks.perceptual import STLPIPS
+from samm.networks.perceptual import STLPIPS, Perceptual
 
 __all__ = [
     "PRECISIONS",
@@ -129,7 +129,7 @@ class ModelSpec:
     generator: Callable[[], Generator]
     encoder: Callable[[], Encoder]
     samm: Callable[[], Levels] | None
-    perceptual: Callable[[], STLPIPS] = STLPIPS
+    perceptual: Callable[[], Perceptual] = STLPIPS
     weights: Mapping[str, WeightFile] = field(default_factory=dict)
     seed: int = 0
     domain: Domain = FACES
@@ -200,11 +200,11 @@ PRESETS: dict[str, ModelSpec] = {
         },
         domain=CARS,
     ),
-    "tiny": ModelSpec(tiny.mobile_stylegan, tiny.residual_encoder, tiny.samm),
-    "tiny-stylegan2-e4e": ModelSpec(tiny.stylegan2, tiny.e4e, tiny.paper_samm),
-    "tiny-stylegan2-restyle": ModelSpec(tiny.stylegan2, tiny.restyle, tiny.paper_samm),
+    "tiny": ModelSpec(tiny.mobile_stylegan, tiny.residual_encoder, tiny.samm, tiny.PixelDistance),
+    "tiny-stylegan2-e4e": ModelSpec(tiny.stylegan2, tiny.e4e, tiny.paper_samm, tiny.PixelDistance),
+    "tiny-stylegan2-restyle": ModelSpec(tiny.stylegan2, tiny.restyle, tiny.paper_samm, tiny.PixelDistance),
     "tiny-stylegan2-e4e-cars": ModelSpec(
-        tiny.stylegan2, lambda: tiny.e4e(CARS), tiny.paper_samm, domain=CARS
+        tiny.stylegan2, lambda: tiny.e4e(CARS), tiny.paper_samm, tiny.PixelDistance, domain=CARS
     ),
 }
 
@@ -217,7 +217,7 @@ class Model:
     generator: Generator
     encoder: Encoder
     samm: Levels | None
-    perceptual: STLPIPS
+    perceptual: Perceptual
     device: torch.device
     precision: str
     domain: Domain = FACES

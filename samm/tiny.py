@@ -8,6 +8,8 @@ Shapes: N batch, H W pixels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -21,6 +23,7 @@ from samm.networks.encoders.restyle import ReStyle
 from samm.networks.generators.mobile import MobileStyleGAN
 from samm.networks.generators.stylegan2 import CHANNELS, StyleGAN2
 from samm.networks.ops import area_resize
+from samm.networks.perceptual import Perceptual
 
 __all__ = [
     "PixelDescriptor",
@@ -96,20 +99,16 @@ def randomize(module: nn.Module) -> None:
             value.normal_(std=1.0 if name == "const" else fan_in**-0.5)
 
 
-class PixelDistance(nn.Module):
+class PixelDistance(Perceptual):
     """In the place of ST-LPIPS: the squared error of small pictures."""
 
     def features(self, image_pm1: Tensor) -> list[Tensor]:
         """Give what is compared: pictures (N, 3, H, H) at 32²."""
         return [area_resize(image_pm1, 32)]
 
-    def distance(self, a: list[Tensor], b: list[Tensor]) -> Tensor:
+    def distance(self, a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
         """Give the distance (N,) of two results of `features`."""
         return (a[0] - b[0]).square().mean((1, 2, 3))
-
-    def forward(self, a_pm1: Tensor, b_pm1: Tensor) -> Tensor:
-        """Give the distance (N,) of two pictures (N, 3, H, H) in -1…1."""
-        return self.distance(self.features(a_pm1), self.features(b_pm1))
 
 
 class PixelDescriptor(nn.Module):

@@ -39,7 +39,7 @@ from samm.metrics import psnr, ssim
 from samm.models import Model, load_descriptor
 from samm.networks.identity import FaceDescriptor
 from samm.networks.ops import area_resize
-from samm.networks.perceptual import STLPIPS
+from samm.networks.perceptual import Perceptual
 from samm.pixels import to_pm1
 
 __all__ = [
@@ -65,7 +65,7 @@ class Judges:
     `descriptor` is for faces only; `lpips` and `fid` may be not available.
     """
 
-    perceptual: STLPIPS
+    perceptual: Perceptual
     descriptor: FaceDescriptor | None
     lpips: Published
     fid: Published

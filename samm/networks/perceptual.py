@@ -14,7 +14,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["STLPIPS", "Trunk"]
+__all__ = ["STLPIPS", "Perceptual", "Trunk"]
+
+
+class Perceptual(nn.Module):
+    """A distance of pictures by their features; a subclass supplies `features` and `distance`."""
+
+    def features(self, image_pm1: Tensor) -> list[Tensor]:
+        """Give what is compared of pictures (N, 3, H, W) in -1…1; compute it once for a fixed target."""
+        raise NotImplementedError
+
+    def distance(self, a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
+        """Give the distance (N,) of two results of `features`."""
+        raise NotImplementedError
+
+    def forward(self, a_pm1: Tensor, b_pm1: Tensor) -> Tensor:
+        """Give the distance (N,) of two pictures (N, 3, H, W) in -1…1."""
+        return self.distance(self.features(a_pm1), self.features(b_pm1))
 
 
 class Blur(nn.Module):
@@ -125,7 +141,7 @@ class _Scaling(nn.Module):
         return (image_pm1 - self.shift) / self.scale
 
 
-class STLPIPS(nn.Module):
+class STLPIPS(Perceptual):
     """Distance of two pictures (N, 3, H, W) in -1…1; 0 is equal, about 0.3 a badly missed face.
 
     `net` is "alex" (the metric of this project) or "vgg" (sharper gradients, for training).
@@ -149,7 +165,3 @@ class STLPIPS(nn.Module):
         weights = [getattr(self, f"lin{k}").weight for k in range(len(a))]
         terms = [(w * (p - q).square()).sum(1).mean((1, 2)) for w, p, q in zip(weights, a, b, strict=True)]
         return torch.stack(terms).sum(0)
-
-    def forward(self, a_pm1: Tensor, b_pm1: Tensor) -> Tensor:
-        """Give the distance (N,) of two pictures (N, 3, H, W) in -1…1."""
-        return self.distance(self.features(a_pm1), self.features(b_pm1))

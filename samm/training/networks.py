@@ -31,6 +31,7 @@ from samm.training.losses import identity_distance, perceptual_distance
 __all__ = ["Compiler", "Networks", "Painter", "Perception", "load_networks", "lower_precision"]
 
 SIZE = 256
+W_SAMPLES = 16384  # from which the deviation of W is measured
 Compiler = Callable[[Callable], Callable]  # torch.compile, or what leaves a function as it is
 Part = TypeVar("Part", bound=nn.Module)
 VGG_FILE = WeightFile(
@@ -172,7 +173,7 @@ def load_networks(
     with torch.no_grad():
         parts.encoder.prepare(generator)
         noise = torch.Generator(device).manual_seed(0)
-        w = generator.mapping(torch.randn(16384, len(generator.w_mean), generator=noise, device=device))
+        w = generator.mapping(torch.randn(W_SAMPLES, len(generator.w_mean), generator=noise, device=device))
     return Networks(
         **vars(parts),
         device=device,

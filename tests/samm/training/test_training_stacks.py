@@ -47,7 +47,13 @@ def trainer(stack: str, pack: Path, recipe: str, **changes) -> SAMMTrainer:
 # Whole runs -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("stack", "recipe"), RECIPES.items())
+@pytest.mark.parametrize(
+    ("stack", "recipe"),
+    [
+        pytest.param(*item, marks=pytest.mark.slow if item[0] == "tiny-stylegan2-e4e" else ())  # as cars are
+        for item in RECIPES.items()
+    ],
+)
 def test_a_run_learns_resumes_bit_for_bit_and_its_file_is_loaded(stack, recipe, pack, tmp_path, monkeypatch):
     def learner() -> _Run:
         weights = replace(SAMM_CONFIGS[recipe].weights, adversarial=0.0)
@@ -85,16 +91,25 @@ def test_a_run_learns_resumes_bit_for_bit_and_its_file_is_loaded(stack, recipe, 
     assert list(inversion.masks) == [32, 64, 128, 256]
 
 
-def test_a_stack_is_trained_from_the_command_line_under_its_own_file_name(pack, tmp_path):
-    data = ["--data", str(pack), "--batch", "2", "--out", str(tmp_path)]
-    packed = [*data[:2], str(pack), *data[2:]]  # two packs, since each holds out two of its three pictures
-    main(["samm", "--preset", "tiny-stylegan2-e4e", "--config", "tiny", *packed, "--steps", "0"])
+@pytest.fixture
+def quick_configs(monkeypatch):
+    """The tiny configurations with one way to take a step, and one picture to judge by."""
+    for name in ("tiny", "tiny-cars"):
+        config = replace(SAMM_CONFIGS[name], batch=2, held_out=1, iterations=(1,), unlock=())
+        monkeypatch.setitem(SAMM_CONFIGS, name, config)
+
+
+@pytest.mark.usefixtures("quick_configs")
+def test_a_preset_is_trained_from_the_command_line_under_its_own_file_name(pack, tmp_path):
+    data = ["--data", str(pack), "--out", str(tmp_path)]
+    main(["samm", "--preset", "tiny-stylegan2-e4e", "--config", "tiny", *data, "--steps", "0"])
     assert (tmp_path / "samm_tiny_stylegan2_e4e.safetensors").is_file()
     assert "held out" in (tmp_path / "log.txt").read_text()
 
 
-def test_bench_times_what_a_stack_can_learn(pack, capsys):
-    main(["bench", "--config", "tiny-cars", "--data", str(pack), "--batch", "2", "--steps", "1"])
+@pytest.mark.usefixtures("quick_configs")
+def test_bench_times_what_a_preset_can_learn(pack, capsys):
+    main(["bench", "--config", "tiny-cars", "--data", str(pack), "--steps", "1"])
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("samm: ")
 
