@@ -102,13 +102,19 @@ def randomize(module: nn.Module) -> None:
 class PixelDistance(Perceptual):
     """In the place of ST-LPIPS: the squared error of small pictures."""
 
+    weight: Tensor  # (1, 3, 1, 1), of the colors; as ST-LPIPS has of its channels
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("weight", torch.ones(1, 3, 1, 1))
+
     def features(self, image_pm1: Tensor) -> list[Tensor]:
         """Give what is compared: pictures (N, 3, H, H) at 32²."""
         return [area_resize(image_pm1, 32)]
 
     def distance(self, a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
         """Give the distance (N,) of two results of `features`."""
-        return (a[0] - b[0]).square().mean((1, 2, 3))
+        return (self.weight * (a[0] - b[0]).square()).mean((1, 2, 3))
 
 
 class PixelDescriptor(nn.Module):

@@ -338,7 +338,7 @@ def test_a_full_clip_that_nothing_was_fitted_for_says_what_to_run(small, tiny, m
     monkeypatch.setattr(fresh, "name", "Huge-CLIP", raising=False)
     monkeypatch.setattr(tools_module, "load_text_model", lambda *args: fresh)
     published = replace(tiny, preset="mobile")
-    with pytest.raises(OptionError, match=r"editing\.fit channels --preset mobile --clip Huge-CLIP"):
+    with pytest.raises(OptionError, match=r"editing\.training channels --preset mobile --clip Huge-CLIP"):
         Tools(published, clip="Huge-CLIP").text_move(BLONDE, small)
 
 

@@ -308,6 +308,7 @@ def test_an_interrupted_encoder_run_resumes_with_equal_losses(pack, tmp_path):
     assert resumed == expected
 
 
+@pytest.mark.usefixtures("quick_configs")
 def test_a_killed_samm_run_resumes_bit_for_bit(pack, tmp_path, monkeypatch):
     """What a run leaves that is torn out of its second step is what was saved after the first."""
     run = ["samm", "--config", "tiny", "--data", str(pack), "--steps", "3", "--save-every", "0"]
@@ -333,6 +334,7 @@ def test_a_killed_samm_run_resumes_bit_for_bit(pack, tmp_path, monkeypatch):
     assert _equal(whole, parts)
 
 
+@pytest.mark.usefixtures("quick_configs")
 def test_bench_prints_speed_and_shares(pack, capsys):
     main(["bench", "--config", "tiny", "--data", str(pack), "--steps", "1"])
     lines = capsys.readouterr().out.splitlines()

@@ -91,14 +91,6 @@ def test_a_run_learns_resumes_bit_for_bit_and_its_file_is_loaded(stack, recipe, 
     assert list(inversion.masks) == [32, 64, 128, 256]
 
 
-@pytest.fixture
-def quick_configs(monkeypatch):
-    """The tiny configurations with one way to take a step, and one picture to judge by."""
-    for name in ("tiny", "tiny-cars"):
-        config = replace(SAMM_CONFIGS[name], batch=2, held_out=1, iterations=(1,), unlock=())
-        monkeypatch.setitem(SAMM_CONFIGS, name, config)
-
-
 @pytest.mark.usefixtures("quick_configs")
 def test_a_preset_is_trained_from_the_command_line_under_its_own_file_name(pack, tmp_path):
     data = ["--data", str(pack), "--out", str(tmp_path)]
