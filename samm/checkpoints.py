@@ -104,7 +104,7 @@ class WeightFile:
         if found := self.find(*folders):
             return found
         if self.repo:
-            return self._fetch()
+            return self._fetch(self.repo)
         if self.layout:
             raise WeightsError(
                 f"The model file {self.name} is missing; get it from {self.origin} and {_BY_HAND}."
@@ -113,14 +113,14 @@ class WeightFile:
             f"The model file {self.name} is missing; {_BY_HAND}, or check out the repository again."
         )
 
-    def _fetch(self) -> Path:
+    def _fetch(self, repo: str) -> Path:
         # Imported here because it takes long and only files from the Hub need it.
         import huggingface_hub
 
         size = f" ({self.size / 1e6:,.0f} MB)" if self.size else ""
-        _log.info("Taking %s%s from %s", self.name, size, self.repo)
+        _log.info("Taking %s%s from %s", self.name, size, repo)
         try:
-            path = Path(huggingface_hub.hf_hub_download(self.repo, self.name, revision=self.revision))
+            path = Path(huggingface_hub.hf_hub_download(repo, self.name, revision=self.revision))
         except Exception as error:  # the client lets through what its HTTP library raises, and that changes
             raise WeightsError(
                 f"The model file {self.name}{size} could not be fetched from {self.origin}; go online and "
@@ -185,7 +185,7 @@ def load_weights(module: nn.Module, file: WeightFile, *folders: Path) -> None:
         WeightsError: the file is missing, damaged, cut off, made for another network, or would run code.
     """
     path = file.path(*folders)
-    state = _read_original(path, file) if file.layout else _read_own(path, file)
+    state = _read_original(path, file, file.layout) if file.layout else _read_own(path, file)
     differences = _differences(module.state_dict(), state)
     if differences:
         shown = "; ".join(differences[:10]) + (" …" if len(differences) > 10 else "")
@@ -207,7 +207,7 @@ def _read_own(path: Path, file: WeightFile) -> dict[str, Tensor]:
         ) from error
 
 
-def _read_original(path: Path, file: WeightFile) -> dict[str, Tensor]:
+def _read_original(path: Path, file: WeightFile, layout: Layout) -> dict[str, Tensor]:
     with path.open("rb") as stream:
         head = stream.read(64)
     if head.startswith(b"\x80") and _TORCH_MAGIC not in head:
@@ -224,7 +224,7 @@ def _read_original(path: Path, file: WeightFile) -> dict[str, Tensor]:
             f"The model file {file.name} is damaged, cut off ({path.stat().st_size:,} bytes) or holds more "
             f"than tensors and plain values, which could run code; get it from {file.origin}."
         ) from error
-    state = file.layout(original) if isinstance(original, Mapping) else {}
+    state = layout(original) if isinstance(original, Mapping) else {}
     return {key: value for key, value in state.items() if isinstance(value, Tensor)}
 
 

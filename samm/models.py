@@ -3,20 +3,21 @@
 A new model is a new entry in `PRESETS`. `load()` gives the embedded default, which needs no network;
 "stylegan2-e4e", "stylegan2-restyle" and "stylegan2-e4e-cars" are the paper's generators and encoders from
 their published files. Nobody has published a SAMM for these, so its file is optional: one that
-`python -m samm.training samm --stack …` has written is loaded, and without it a model has none. Names that
+`python -m samm.training samm --preset …` has written is loaded, and without it a model has none. Names that
 begin with "tiny" are small models with seeded random weights and no file, for tests and page work.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import TypeVar
 
 import torch
 from torch import nn
 
+from samm import tiny
 from samm.checkpoints import WeightFile, decoder_layout, encoder_layout, g_ema_layout, load_weights
 from samm.crop.domains import CARS, FACES, Domain
 from samm.errors import OptionError
@@ -29,9 +30,9 @@ from samm.networks.encoders.residual import WIDTHS, ResidualEncoder
 from samm.networks.encoders.restyle import ReStyle
 from samm.networks.generators import Generator
 from samm.networks.generators.mobile import MobileStyleGAN
-from samm.networks.generators.stylegan2 import CHANNELS, StyleGAN2
+from samm.networks.generators.stylegan2 import StyleGAN2
 from samm.networks.identity import FaceRes
-from samm.networks.perceptual import STLPIPS
+from samm.networks.perceptual import STLPIPS, Perceptual
 
 __all__ = [
     "DEFAULT",
@@ -48,6 +49,7 @@ __all__ = [
 
 DEFAULT = "mobile"  # its files are embedded
 _PARTS = ("generator", "encoder", "samm", "perceptual")
+Part = TypeVar("Part", bound=nn.Module)
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 _MOBILE_LICENCE = "Apache-2.0; derived from NVIDIA StyleGAN2-FFHQ: non-commercial research"
@@ -67,13 +69,14 @@ DESCRIPTOR = WeightFile(
     "MIT",
 )
 # The two copies on the Hub are by third parties; their content is pinned by hash.
-_STYLEGENE = {"repo": "wmpscc/StyleGene", "revision": "e301280ac9a63ba7ebb4be3311128bb6c9cb9ae2"}
+_STYLEGENE, _STYLEGENE_AT = "wmpscc/StyleGene", "e301280ac9a63ba7ebb4be3311128bb6c9cb9ae2"
 STYLEGAN2_FFHQ = WeightFile(
     "stylegan2-ffhq-config-f.pt",
     "d0d7c5e71531c816b8cf01037393ee4fb65ed09dcb6434cc0197771e3051199b",
     "NVlabs/stylegan2, converted with rosinality/stylegan2-pytorch",
     "NVIDIA Source Code License-NC: non-commercial research",
-    **_STYLEGENE,
+    _STYLEGENE,
+    _STYLEGENE_AT,
     size=132_729_083,
     layout=g_ema_layout,
 )
@@ -82,7 +85,8 @@ E4E_FFHQ = WeightFile(
     "2ace1d9a8c05c10a399bcd500b8dda118f759ff1aac89dbdab7435f2136a0999",
     "the README of omertov/encoder4editing",
     "MIT; trained through NVIDIA StyleGAN2-FFHQ: non-commercial research",
-    **_STYLEGENE,
+    _STYLEGENE,
+    _STYLEGENE_AT,
     size=1_201_649_680,
     layout=encoder_layout,
 )
@@ -106,9 +110,9 @@ STYLEGAN2_CARS = replace(
 )
 
 
-def _paper_samm(stack: str) -> WeightFile:
-    """Name the file of a SAMM for one of the paper's stacks: made by training, published by nobody."""
-    name = f"samm_paper_{stack.replace('-', '_')}.safetensors"
+def _paper_samm(preset: str) -> WeightFile:
+    """Name the file of a SAMM for one of the paper's presets: made by training, published by nobody."""
+    name = f"samm_paper_{preset.replace('-', '_')}.safetensors"
     return WeightFile(name, "", _TRAINED, "trained through StyleGAN2: non-commercial research", optional=True)
 
 
@@ -120,33 +124,24 @@ class ModelSpec:
     left out. Without `samm` the result is the generator's picture.
     """
 
-    generator: Callable[[], nn.Module]
-    encoder: Callable[[], nn.Module]
+    generator: Callable[[], Generator]
+    encoder: Callable[[], Encoder]
     samm: Callable[[], Levels] | None
-    perceptual: Callable[[], nn.Module] = STLPIPS
+    perceptual: Callable[[], Perceptual] = STLPIPS
     weights: Mapping[str, WeightFile] = field(default_factory=dict)
     seed: int = 0
     domain: Domain = FACES
 
 
-_TINY_FEATURES = dict.fromkeys((32, 64, 128, 256), 16)
-_TINY_WIDTHS = (16, 16, 16, 16, 32)  # four maps for SAMM, one for the heads
-_TINY_DEPTHS = (1, 1, 1, 1)
-
-
-def _tiny_stylegan2() -> StyleGAN2:
-    return StyleGAN2(256, dict.fromkeys(CHANNELS, 16), adapt_after="convolution")
-
-
-def _tiny_paper_samm() -> PaperSAMM:
-    return PaperSAMM(_TINY_FEATURES, _TINY_FEATURES)
+def _compact_samm() -> SAMM:
+    return SAMM(WIDTHS, {32: 512, 64: 512, 128: 256, 256: 128})
 
 
 PRESETS: dict[str, ModelSpec] = {
     "mobile": ModelSpec(
         generator=MobileStyleGAN,
         encoder=ResidualEncoder,
-        samm=lambda: SAMM(WIDTHS, {32: 512, 64: 512, 128: 256, 256: 128}),
+        samm=_compact_samm,
         weights={
             "generator": WeightFile(
                 "mobile_stylegan_ffhq_1024.safetensors",
@@ -168,18 +163,6 @@ PRESETS: dict[str, ModelSpec] = {
             ),
             "perceptual": ST_LPIPS,
         },
-    ),
-    # 512 pixels, because a block at 256² has to exist for the finest mask; StyleGAN2 has it at 256 pixels.
-    "tiny": ModelSpec(
-        generator=lambda: MobileStyleGAN(widths=(16,) * 7),
-        encoder=lambda: ResidualEncoder(
-            num_layers=14, widths={256: 4, 128: 4, 64: 8, 32: 8, 16: 8, 8: 8}, dim=32, depth=1, heads=2
-        ),
-        samm=lambda: SAMM(
-            {256: 4, 128: 4, 64: 8, 32: 8},
-            _TINY_FEATURES,
-            {32: 8, 64: 8, 128: 8, 256: 4},
-        ),
     ),
     "stylegan2-e4e": ModelSpec(
         generator=lambda: StyleGAN2(adapt_after="convolution"),
@@ -215,21 +198,11 @@ PRESETS: dict[str, ModelSpec] = {
         },
         domain=CARS,
     ),
-    "tiny-stylegan2-e4e": ModelSpec(
-        generator=_tiny_stylegan2,
-        encoder=lambda: E4E(14, _TINY_WIDTHS, _TINY_DEPTHS),
-        samm=_tiny_paper_samm,
-    ),
-    "tiny-stylegan2-restyle": ModelSpec(
-        generator=_tiny_stylegan2,
-        encoder=lambda: ReStyle(14, _TINY_WIDTHS, _TINY_DEPTHS),
-        samm=_tiny_paper_samm,
-    ),
+    "tiny": ModelSpec(tiny.mobile_stylegan, tiny.residual_encoder, tiny.samm, tiny.PixelDistance),
+    "tiny-stylegan2-e4e": ModelSpec(tiny.stylegan2, tiny.e4e, tiny.paper_samm, tiny.PixelDistance),
+    "tiny-stylegan2-restyle": ModelSpec(tiny.stylegan2, tiny.restyle, tiny.paper_samm, tiny.PixelDistance),
     "tiny-stylegan2-e4e-cars": ModelSpec(
-        generator=_tiny_stylegan2,
-        encoder=lambda: E4E(14, _TINY_WIDTHS, _TINY_DEPTHS, CARS),
-        samm=_tiny_paper_samm,
-        domain=CARS,
+        tiny.stylegan2, lambda: tiny.e4e(CARS), tiny.paper_samm, tiny.PixelDistance, domain=CARS
     ),
 }
 
@@ -242,7 +215,7 @@ class Model:
     generator: Generator
     encoder: Encoder
     samm: Levels | None
-    perceptual: STLPIPS
+    perceptual: Perceptual
     device: torch.device
     precision: str
     domain: Domain = FACES
@@ -252,7 +225,7 @@ class Model:
         """The edge of the pictures it takes and makes, in pixels."""
         return self.generator.resolution
 
-    def autocast(self) -> AbstractContextManager[None]:
+    def autocast(self) -> torch.autocast:
         """Run the networks in the model's precision; float32 is the reference."""
         return torch.autocast(self.device.type, PRECISIONS[self.precision], enabled=self.precision != "fp32")
 
@@ -268,15 +241,15 @@ def load(preset: str = DEFAULT, device: str | torch.device | None = None, precis
     if precision not in PRECISIONS:
         raise OptionError(f"There is no precision called {precision}; choose one of {', '.join(PRECISIONS)}.")
     device = _device(device)
-    parts = {
-        name: _build(make, spec.weights.get(name), spec.seed + index)
-        for index, name in enumerate(_PARTS)
-        if (make := getattr(spec, name)) is not None and not _left_out(spec.weights.get(name))
-    }
+    generator, encoder = _part(spec, "generator", spec.generator), _part(spec, "encoder", spec.encoder)
+    samm = None
+    if spec.samm is not None and not _left_out(spec.weights.get("samm")):
+        samm = _part(spec, "samm", spec.samm).to(device)
     with torch.no_grad():  # still on the CPU: a ZeroGPU Space has no GPU to compute with while it starts
-        parts["encoder"].prepare(parts["generator"])
-    parts = dict.fromkeys(_PARTS) | {name: module.to(device) for name, module in parts.items()}
-    return Model(preset, **parts, device=device, precision=precision, domain=spec.domain)
+        encoder.prepare(generator)
+    perceptual = _part(spec, "perceptual", spec.perceptual).to(device)
+    generator, encoder = generator.to(device), encoder.to(device)
+    return Model(preset, generator, encoder, samm, perceptual, device, precision, spec.domain)
 
 
 @cache
@@ -298,8 +271,7 @@ def load_generator(preset: str = DEFAULT, device: str | torch.device | None = No
         WeightsError: its weights file is missing, damaged or of another layout.
     """
     spec = _spec(preset)
-    seed = spec.seed + _PARTS.index("generator")
-    return _build(spec.generator, spec.weights.get("generator"), seed).to(_device(device))
+    return _part(spec, "generator", spec.generator).to(_device(device))
 
 
 def load_descriptor(device: str | torch.device = "cpu") -> FaceRes:
@@ -317,35 +289,23 @@ def _left_out(file: WeightFile | None) -> bool:
     return file is not None and file.optional and file.find() is None
 
 
-def _build(make: Callable[[], nn.Module], file: WeightFile | None, seed: int) -> nn.Module:
+def _part(spec: ModelSpec, name: str, make: Callable[[], Part]) -> Part:
+    """Build one of the parts of a preset, each at random from a seed of its own if it has no file."""
+    return _build(make, spec.weights.get(name), spec.seed + _PARTS.index(name))
+
+
+def _build(make: Callable[[], Part], file: WeightFile | None, seed: int) -> Part:
     """Make a frozen network on the CPU, from its file or at random."""
     if file is None:
         # A seed of its own for each part, and the caller's random state left as it was.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             module = make()
-            _randomize(module)
+            tiny.randomize(module)
     else:
         module = make()
         load_weights(module, file)
     return module.eval().requires_grad_(False)
-
-
-@torch.no_grad()
-def _randomize(module: nn.Module) -> None:
-    """Fill what a constructor leaves empty, and make every random part react to its input."""
-    for name, value in [*module.named_parameters(), *module.named_buffers()]:
-        if name.endswith("noise.weight"):
-            value.fill_(0.1)
-        elif name.startswith("mapping") and name.endswith("weight"):
-            value.normal_(std=value.shape[1] ** -0.5)
-        elif name.endswith(("mod.weight", "up.weight")):
-            value.normal_(std=0.02)
-        elif name.endswith(("mod.bias", "up.bias")):
-            value.fill_(1.0)
-        elif name.endswith(("dw", "pw", "to_img", "const", "out.weight")):
-            fan_in = value[0].numel() if value.ndim > 1 else 1
-            value.normal_(std=1.0 if name == "const" else fan_in**-0.5)
 
 
 def _device(device: str | torch.device | None) -> torch.device:

@@ -19,6 +19,7 @@ FLOORS = [
     "samm.networks",
     "samm.crop",
     "samm.method",
+    "samm.tiny",
     "samm.models",
     "samm.likeness",
     "samm.metrics",

@@ -26,7 +26,7 @@ from samm.checkpoints import sha256
 from samm.crop.domains import FACES
 from samm.models import Model, load_descriptor
 from samm.networks.identity import FaceRes
-from samm.networks.perceptual import STLPIPS
+from samm.networks.perceptual import Perceptual
 from samm.pixels import to_pm1
 
 __all__ = ["DRAWN", "Judges", "Published", "Scores", "load_fid", "load_judges", "load_lpips", "wanted_change"]
@@ -92,7 +92,7 @@ class Judges:
     `identity` and `scores` are for faces only; `lpips` and `fid` may be not available.
     """
 
-    perceptual: STLPIPS
+    perceptual: Perceptual
     identity: FaceRes | None
     scores: Scores | None
     lpips: Published

@@ -54,10 +54,12 @@ INPUT_SIZE = 160
 class Scorer(nn.Module):
     """MobileNetV2 with one linear head; 2.3 M parameters."""
 
+    shift: Tensor  # (K,), what a measure's output of 0 means
+    scale: Tensor  # (K,), and a step of 1
+
     def __init__(self):
         super().__init__()
         self.net = mobilenet_v2(num_classes=len(SCORES))
-        # What a measure's output of 0 and a step of 1 mean.
         self.register_buffer("shift", torch.zeros(len(SCORES)))
         self.register_buffer("scale", torch.ones(len(SCORES)))
 

@@ -127,7 +127,7 @@ def _separate(
     codes = ((w[chosen] - w.mean(0)) / w.std()).numpy()
     shuffled = np.random.default_rng(seed).permutation(2 * count)
     held_out, trained = np.split(shuffled, [int(config.test_share * 2 * count)])
-    svm = LinearSVC(C=config.regularization, dual=False, random_state=seed)
+    svm = LinearSVC(C=config.regularization, dual="auto", random_state=seed)
     svm.fit(codes[trained], labels[trained])
     accuracy = float(svm.score(codes[held_out], labels[held_out]))
     normal = torch.from_numpy(svm.coef_[0]).float()

@@ -115,7 +115,7 @@ def _loss(
     picture = generator.synthesize(w_plus + change, size=SIZE)
     distance = 1 - F.cosine_similarity(text_model.embed_images(picture), words).mean()
     loss = config.text * distance + config.change * change.square().mean()
-    if config.identity:
+    if identity is not None and config.identity:
         with torch.no_grad():
             person = identity(generator.synthesize(w_plus, size=SIZE))
         loss = loss + config.identity * (1 - F.cosine_similarity(identity(picture), person).mean())

@@ -20,7 +20,7 @@ from torch import Tensor
 from samm.likeness.search import search
 from samm.method.blending import blend
 from samm.networks.generators import Generator
-from samm.networks.perceptual import STLPIPS
+from samm.networks.perceptual import Perceptual
 
 __all__ = ["RefineConfig", "refine_steps"]
 
@@ -43,7 +43,7 @@ def refine_steps(
     photo_pm1: Tensor,
     keep_photo: Tensor,
     generator: Generator,
-    perceptual: STLPIPS,
+    perceptual: Perceptual,
     w_start: Tensor,
     steps: int,
     config: RefineConfig | None = None,

@@ -32,7 +32,7 @@ from torch import Tensor
 from samm.likeness.search import search
 from samm.method.blending import blend
 from samm.networks.generators import Generator
-from samm.networks.perceptual import STLPIPS
+from samm.networks.perceptual import Perceptual
 
 __all__ = ["TuneConfig", "tune_steps", "tuned_generator"]
 
@@ -53,7 +53,7 @@ def tune_steps(
     photo_pm1: Tensor,
     keep_photo: Tensor,
     generator: Generator,
-    perceptual: STLPIPS,
+    perceptual: Perceptual,
     w_plus: Tensor,
     steps: int,
     config: TuneConfig | None = None,
@@ -108,7 +108,7 @@ def tuned_generator(generator: Generator, differences: Mapping[str, Tensor]) -> 
 class _Likeness:
     """ST-LPIPS + λ_L2 · MSE of pictures (1, 3, H, H) in -1…1 to one target."""
 
-    def __init__(self, target_pm1: Tensor, perceptual: STLPIPS, mse: float):
+    def __init__(self, target_pm1: Tensor, perceptual: Perceptual, mse: float):
         self._target, self._perceptual, self._mse = target_pm1, perceptual, mse
         with torch.no_grad():
             self._features = perceptual.features(target_pm1)
@@ -121,7 +121,7 @@ class _Likeness:
 def _hold(
     tuned: Generator,
     shared: Generator,
-    perceptual: STLPIPS,
+    perceptual: Perceptual,
     w_plus: Tensor,
     size: int,
     random: torch.Generator,

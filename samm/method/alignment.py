@@ -94,13 +94,13 @@ def align(g: Tensor, compare: Callable[[Tensor], Tensor], iterations: int) -> tu
     `compare` maps the feature as aligned so far to (N, 3, r, r): flow step before tanh, mask before sigmoid.
     `warp_masked(g, Δ, M)` is the aligned feature that takes g's place in the generator.
     """
-    flow = torch.zeros(len(g), 2, *g.shape[2:], device=g.device)
-    aligned, mask = g, None
-    for _ in range(iterations):
+    aligned = g
+    flow, mask = (torch.zeros(len(g), channels, *g.shape[2:], device=g.device) for channels in (2, 1))
+    for iteration in range(iterations):
         out = compare(aligned).float()
         step, proposal = FLOW_LIMIT * torch.tanh(out[:, :2]), torch.sigmoid(out[:, 2:])
         flow = (flow + step).clamp(-FLOW_LIMIT, FLOW_LIMIT)
-        mask = proposal if mask is None else update_mask(mask, proposal)
+        mask = update_mask(mask, proposal) if iteration else proposal
         aligned = warp_masked(g, flow, mask)  # always the original g, so bilinear blur does not add up
     return flow, mask
 
@@ -117,8 +117,7 @@ class Level(nn.Module):
         )
         self.out = nn.Conv2d(hidden, 3, 3, padding=1)
         nn.init.zeros_(self.out.weight)  # start with zero flow and a mask of sigmoid(-1) = 0.27
-        with torch.no_grad():
-            self.out.bias.copy_(torch.tensor([0.0, 0.0, -1.0]))
+        self.out.bias = nn.Parameter(torch.tensor([0.0, 0.0, -1.0]))
 
     def forward(self, f: Tensor, g: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
         """Run Algorithm 1 for encoder feature f and generator feature g; return flow Δ and mask M."""
@@ -129,6 +128,10 @@ class Level(nn.Module):
             return self.out(self.body(torch.cat([f_code - g_code, f_code], 1)))
 
         return align(g, compare, iterations)
+
+    def last_parameters(self) -> list[nn.Parameter]:
+        """List what has the last word on the three outputs, one row for each: flow, flow, mask."""
+        return list(self.out.parameters())
 
 
 class Levels(nn.Module):

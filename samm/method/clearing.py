@@ -36,8 +36,8 @@ def clear_mask(keep_photo: Tensor, photo_pm1: Tensor, corrected_pm1: Tensor) -> 
         corrected_pm1: (1, 3, H, H), the aligned picture with the read-out's correction.
     """
     predicted = area_resize(keep_photo, WORK_SIZE)
-    views = (area_resize(picture, COMPARE_SIZE) for picture in (photo_pm1, corrected_pm1))
-    error = blur(apart(*views, WORK_SIZE), SOFT_PX)
+    photo, corrected = area_resize(photo_pm1, COMPARE_SIZE), area_resize(corrected_pm1, COMPARE_SIZE)
+    error = blur(apart(photo, corrected, WORK_SIZE), SOFT_PX)
     mask = rise(error * predicted.clamp(0, 1) ** SAY, WRONG)
     mask = close(open_(mask, ISLAND_PX), HOLE_PX).minimum(MOST * close(predicted, HOLE_PX))
     mask = blur(mask, FEATHER_PX)

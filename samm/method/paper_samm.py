@@ -72,6 +72,11 @@ class PaperLevel(nn.Module):
 
         return align(g, compare, iterations)
 
+    def last_parameters(self) -> list[nn.Parameter]:
+        """List what has the last word on the three outputs: those of the two norms whose maps are added."""
+        lasts = [list(branch.children())[-1] for branch in (self.b.residual, self.b.shortcut)]
+        return [parameter for last in lasts for parameter in last.parameters()]
+
 
 class PaperSAMM(Levels):
     """The paper's four level networks, coarsest first."""

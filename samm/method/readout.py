@@ -170,19 +170,20 @@ def fit_readout(
     levels = {r: _Level(maps[r], missing, keep_photo, probes.get(r)) for r in COARSE + FINE if r in maps}
     coarse = [r for r in levels if r in COARSE]
     fine = [r for r in levels if r in FINE]
+    heads: dict[int, Head] = {}
     colors: dict[int, Tensor] = {}
     for r in coarse * ROUNDS + fine:
         others = [color for other, color in colors.items() if other != r]
-        colors[r] = levels[r].fit(_sum(others, r) if others else None)
-    return Readout({r: level.head for r, level in levels.items()})
+        heads[r] = levels[r].fit(_sum(others, r) if others else None)
+        colors[r] = heads[r](maps[r])
+    return Readout({r: heads[r] for r in levels})
 
 
 class _Level:
-    """The normal equations of one map, factorized once, and its layer so far."""
+    """The normal equations of one map, factorized once."""
 
     def __init__(self, feature: Tensor, missing: Tensor, keep_photo: Tensor, probes: Tensor | None):
         r = feature.shape[-1]
-        self._feature = feature
         self._step = max(r // EDGE, 1)
         self._missing = self._rows(area_resize(missing, r))
         weight = self._rows(1 - area_resize(keep_photo, r)) + KEPT_WEIGHT  # (P, 1)
@@ -197,20 +198,19 @@ class _Level:
         ridge = RIDGE["coarse" if r in COARSE else "fine"]
         products = self._weighted.T @ x
         products.diagonal().add_(ridge)
+        count = 0 if probes is None else len(probes)
         for probe in [] if probes is None else probes:
             change = (self._rows(probe[None]) - center).div_(scale).sub_(x).mul_(self._weight.sqrt())
-            products.addmm_(change.T, change, alpha=HOLD / len(probes))
+            products.addmm_(change.T, change, alpha=HOLD / count)
         self._factor = torch.linalg.cholesky(products)
-        self.head: Head | None = None
 
-    def fit(self, others: Tensor | None) -> Tensor:
-        """Fit what the other levels' color (1, 3, r, r) leaves; give this one's color likewise."""
+    def fit(self, others: Tensor | None) -> Head:
+        """Fit what the other levels' color (1, 3, r, r) leaves."""
         target = self._missing if others is None else self._missing - self._rows(others)
         bias = (target * self._weight).sum(0)
         weight = torch.cholesky_solve(self._weighted.T @ (target - bias), self._factor)
         parts = (self._center, self._scale, weight, bias)
-        self.head = Head(*(part.half().cpu() for part in parts))
-        return self.head(self._feature)
+        return Head(*(part.half().cpu() for part in parts))
 
     def _rows(self, maps: Tensor) -> Tensor:
         """Turn (1, C, r, r) into a row for each pixel that is used, (P, C)."""
@@ -219,12 +219,10 @@ class _Level:
 
 def _sum(colors: Sequence[Tensor], size: int) -> Tensor:
     """Add pictures (N, 3, r, r) of several resolutions at one size."""
-    total = 0
-    for color in colors:
-        larger = color.shape[-1] > size
-        total = total + (area_resize(color, size) if larger else _enlarge(color, size))
-    return total
+    return torch.stack([_at(color, size) for color in colors]).sum(0)
 
 
-def _enlarge(color: Tensor, size: int) -> Tensor:
+def _at(color: Tensor, size: int) -> Tensor:
+    if color.shape[-1] > size:
+        return area_resize(color, size)
     return F.interpolate(color, size=(size, size), mode="bilinear", align_corners=False)

@@ -81,11 +81,10 @@ class Detector(nn.Module):
             raise ValueError(f"expected uint8 (H, W, 3), got {image_u8.dtype} {image_u8.shape}")
         height, width = image_u8.shape[:2]
         image = _reduce(image_u8).to(next(self.parameters())).sub(127.5).mul(1 / 128)  # (1, 3, H, W)
-        photo_per_image = np.float32([width / image.shape[3], height / image.shape[2]])
-        if min_face_px is None:
-            min_face_px = min(height, width) * _SMALLEST_FACE
+        photo_per_image = np.array([width / image.shape[3], height / image.shape[2]], np.float32)
+        smallest_px = min(height, width) * _SMALLEST_FACE if min_face_px is None else min_face_px
 
-        boxes = self._propose(image, max(min_face_px / float(photo_per_image[0]), _CELL_PX))
+        boxes = self._propose(image, max(smallest_px / float(photo_per_image[0]), _CELL_PX))
         boxes = self._refine(image, boxes)
         boxes, points, scores = self._output(image, boxes)
         return Detections(
@@ -98,7 +97,9 @@ class Detector(nn.Module):
         """Stage 1: square boxes (K, 4) from all levels of the pyramid."""
         height, width = image.shape[2:]
         scale = _CELL_PX / min_face_px
-        levels = [(image.new_empty(0, 4), image.new_empty(0), image.new_empty(0, 4))]
+        levels: list[tuple[Tensor, ...]] = [
+            (image.new_empty(0, 4), image.new_empty(0), image.new_empty(0, 4))
+        ]
         while min(height, width) * scale >= _CELL_PX:
             level = F.interpolate(image, (int(height * scale + 1), int(width * scale + 1)), mode="area")
             scores, moves = self.pnet(level)  # (1, h, w), (1, 4, h, w)

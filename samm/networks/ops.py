@@ -9,12 +9,16 @@ Shapes: N batch, C channels, H W pixels, k kernel edge.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
+from typing import TypeVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["EqualLinear", "area_resize", "haar_up", "modulated_conv2d", "upfirdn2d"]
+__all__ = ["EqualLinear", "area_resize", "haar_up", "modulated_conv2d", "module_list", "upfirdn2d"]
+
+M = TypeVar("M", bound=nn.Module)
 
 
 def haar_up(bands: Tensor) -> Tensor:
@@ -91,6 +95,11 @@ def modulated_conv2d(
     # ‖w·s‖² for each output channel, by broadcasting: a matrix product would lose digits under autocast.
     energy = (weight.square().sum((2, 3)) * style.float().square()[:, None]).sum(2)  # (N, C_out)
     return x * torch.rsqrt(energy + 1e-8)[:, :, None, None].to(x.dtype)
+
+
+def module_list(modules: Iterable[M]) -> Sequence[M]:
+    """Make an `nn.ModuleList` whose type says what is in it."""
+    return cast("Sequence[M]", nn.ModuleList(modules))
 
 
 class EqualLinear(nn.Module):

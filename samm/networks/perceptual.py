@@ -14,11 +14,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["STLPIPS", "Trunk"]
+__all__ = ["STLPIPS", "Perceptual", "Trunk"]
+
+
+class Perceptual(nn.Module):
+    """A distance of pictures by their features; a subclass supplies `features` and `distance`."""
+
+    def features(self, image_pm1: Tensor) -> list[Tensor]:
+        """Give what is compared of pictures (N, 3, H, W) in -1…1; compute it once for a fixed target."""
+        raise NotImplementedError
+
+    def distance(self, a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
+        """Give the distance (N,) of two results of `features`."""
+        raise NotImplementedError
+
+    def forward(self, a_pm1: Tensor, b_pm1: Tensor) -> Tensor:
+        """Give the distance (N,) of two pictures (N, 3, H, W) in -1…1."""
+        return self.distance(self.features(a_pm1), self.features(b_pm1))
 
 
 class Blur(nn.Module):
     """Binomial 3x3 low-pass with stride 2 and reflected borders."""
+
+    filt: Tensor  # (C, 1, 3, 3)
 
     def __init__(self, channels: int, pad: tuple[int, int, int, int], stored: bool):
         super().__init__()
@@ -98,15 +116,32 @@ class _Linear(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        self.model = nn.ModuleDict({"1": nn.Conv2d(channels, 1, 1, bias=False)})
+        conv = nn.Conv2d(channels, 1, 1, bias=False)
+        self.model = nn.ModuleDict({"1": conv})
 
     @property
     def weight(self) -> Tensor:
         """The weights as (1, C, 1, 1)."""
-        return self.model["1"].weight  # (1, C, 1, 1)
+        return self.model.get_parameter("1.weight")
 
 
-class STLPIPS(nn.Module):
+class _Scaling(nn.Module):
+    """From -1…1 to mean 0 and deviation 1 over photos."""
+
+    shift: Tensor  # (1, 3, 1, 1)
+    scale: Tensor
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("shift", torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1))
+        self.register_buffer("scale", torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1))
+
+    def forward(self, image_pm1: Tensor) -> Tensor:
+        """Keep the shape (N, 3, H, W)."""
+        return (image_pm1 - self.shift) / self.scale
+
+
+class STLPIPS(Perceptual):
     """Distance of two pictures (N, 3, H, W) in -1…1; 0 is equal, about 0.3 a badly missed face.
 
     `net` is "alex" (the metric of this project) or "vgg" (sharper gradients, for training).
@@ -118,13 +153,11 @@ class STLPIPS(nn.Module):
         widths = {"alex": (64, 192, 384, 256, 256), "vgg": (64, 128, 256, 512, 512)}[net]
         for k, width in enumerate(widths):
             self.add_module(f"lin{k}", _Linear(width))
-        self.scaling_layer = nn.Module()
-        self.scaling_layer.register_buffer("shift", torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1))
-        self.scaling_layer.register_buffer("scale", torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1))
+        self.scaling_layer = _Scaling()
 
     def features(self, image_pm1: Tensor) -> list[Tensor]:
         """Give the five feature maps, unit length in each pixel; compute them once for a fixed target."""
-        maps = self.net((image_pm1 - self.scaling_layer.shift) / self.scaling_layer.scale)
+        maps = self.net(self.scaling_layer(image_pm1))
         return [m * torch.rsqrt(m.float().square().sum(1, keepdim=True) + 1e-8) for m in maps]
 
     def distance(self, a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
@@ -132,7 +165,3 @@ class STLPIPS(nn.Module):
         weights = [getattr(self, f"lin{k}").weight for k in range(len(a))]
         terms = [(w * (p - q).square()).sum(1).mean((1, 2)) for w, p, q in zip(weights, a, b, strict=True)]
         return torch.stack(terms).sum(0)
-
-    def forward(self, a_pm1: Tensor, b_pm1: Tensor) -> Tensor:
-        """Give the distance (N,) of two pictures (N, 3, H, W) in -1…1."""
-        return self.distance(self.features(a_pm1), self.features(b_pm1))

@@ -2,7 +2,7 @@
 
 `python -m samm.training encoder|samm|bench --data TAR_OR_FOLDER…`; started with
 `torchrun --nproc_per_node P -m samm.training …` training shares every batch out to P processes.
-`--stack stylegan2-e4e` trains a SAMM for another generator and encoder; their encoders are trained elsewhere.
+`--preset stylegan2-e4e` trains a SAMM for other networks, whose encoder is trained elsewhere.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from samm.errors import OptionError, UserError
 from samm.models import PRESETS
 from samm.training import parallel
 from samm.training.data import FacePool, read_pack
-from samm.training.encoder_trainer import ENCODER_PRESETS, EncoderConfig, EncoderTrainer
+from samm.training.encoder_trainer import ENCODER_CONFIGS, EncoderConfig, EncoderTrainer
 from samm.training.loop import Budget, Outcome, measure, train
 from samm.training.networks import load_networks
-from samm.training.samm_trainer import SAMM_PRESETS, SAMMConfig, SAMMTrainer
+from samm.training.samm_trainer import SAMM_CONFIGS, SAMMConfig, SAMMTrainer
 
-NETWORKS = {"encoder": (EncoderTrainer, ENCODER_PRESETS), "samm": (SAMMTrainer, SAMM_PRESETS)}
-RESIDUAL = ("mobile", "tiny")  # the stacks whose encoder is trained here
-# What a recipe is for, where it is not "mobile" and no --stack is given.
-STACKS = {
+NETWORKS = {"encoder": (EncoderTrainer, ENCODER_CONFIGS), "samm": (SAMMTrainer, SAMM_CONFIGS)}
+RESIDUAL = ("mobile", "tiny")  # the presets whose encoder is trained here
+# What a configuration is for, where it is not "mobile" and no --preset is given.
+PRESET_OF = {
     "paper": "stylegan2-e4e",
     "cars": "stylegan2-e4e-cars",
     "tiny": "tiny",
@@ -49,14 +49,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = _parse(argv)
     torch.backends.cudnn.benchmark = True
     torch.set_float32_matmul_precision("high")
-    stack = _stack(options)
-    learning = ["samm"] if options.command == "bench" and stack not in RESIDUAL else options.networks
+    preset = _preset(options)
+    learning = ["samm"] if options.command == "bench" and preset not in RESIDUAL else options.networks
     configs = {network: _config(network, options) for network in learning}
-    domain = PRESETS[stack].domain
+    domain = PRESETS[preset].domain
     packs = [read_pack(path, domain=domain) for path in options.data]  # before a GPU is touched: it forks
     with parallel.processes() as device:
         for network, config in configs.items():
-            trainer = _trainer(network, config, stack, packs, device, options)
+            trainer = _trainer(network, config, preset, packs, device, options)
             if options.command == "bench":
                 _bench(network, trainer, config, options.steps)
                 continue
@@ -75,17 +75,19 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     common.add_argument(
         "--weights", type=Path, help="folder of the weights to start from and of ST-LPIPS (vgg)"
     )
-    common.add_argument("--preset", default="mobile", help="recipe; tiny needs no weights (default: mobile)")
     common.add_argument(
-        "--stack", help=f"generator and encoder: {', '.join(PRESETS)} (default: what the recipe is for)"
+        "--config", default="mobile", help="losses and schedule; tiny needs no weights (default: mobile)"
+    )
+    common.add_argument(
+        "--preset", help=f"the networks: {', '.join(PRESETS)} (default: what the configuration is for)"
     )
     common.add_argument("--batch", type=int, help="images in a step, over all processes")
     common.add_argument("--seed", type=int, default=0)
     common.add_argument(
         "--compile", action="store_true", help="torch.compile: minutes of waiting, then much faster"
     )
-    for network, (_, presets) in NETWORKS.items():
-        command = commands.add_parser(network, parents=[common], help=f"train; presets: {', '.join(presets)}")
+    for network, (_, configs) in NETWORKS.items():
+        command = commands.add_parser(network, parents=[common], help=f"train; configs: {', '.join(configs)}")
         command.set_defaults(networks=[network])
         _add_run_arguments(command)
     bench = commands.add_parser("bench", parents=[common], help="time a step of each trainer")
@@ -105,25 +107,26 @@ def _add_run_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--save-every", type=float, default=2.0, metavar="MINUTES", help="default: 2")
 
 
-def _stack(options: argparse.Namespace) -> str:
-    stack = options.stack or STACKS.get(options.preset, "mobile")
-    if stack not in PRESETS:
-        raise OptionError(f"There is no stack {stack}; choose one of {', '.join(PRESETS)}.")
-    if options.command == "encoder" and stack not in RESIDUAL:
+def _preset(options: argparse.Namespace) -> str:
+    preset = options.preset or PRESET_OF.get(options.config, "mobile")
+    if preset not in PRESETS:
+        raise OptionError(f"There is no preset called {preset}; choose one of {', '.join(PRESETS)}.")
+    if options.command == "encoder" and preset not in RESIDUAL:
         raise OptionError(
-            f"The encoder of the stack {stack} is not trained here; train a SAMM for it, or choose the stack "
-            f"{' or '.join(RESIDUAL)}."
+            f"The encoder of the preset {preset} is not trained here; train a SAMM for it, or choose the "
+            f"preset {' or '.join(RESIDUAL)}."
         )
-    return stack
+    return preset
 
 
 def _config(network: str, options: argparse.Namespace) -> EncoderConfig | SAMMConfig:
-    presets = NETWORKS[network][1]
-    if options.preset not in presets:
+    configs = NETWORKS[network][1]
+    if options.config not in configs:
         raise OptionError(
-            f"There is no preset {options.preset} for training {network}; choose one of {', '.join(presets)}."
+            f"There is no configuration {options.config} for training {network}; choose one of "
+            f"{', '.join(configs)}."
         )
-    config = presets[options.preset]
+    config = configs[options.config]
     if options.batch:
         config = replace(config, batch=options.batch)
     if options.command in NETWORKS:
@@ -134,13 +137,13 @@ def _config(network: str, options: argparse.Namespace) -> EncoderConfig | SAMMCo
 def _trainer(
     network: str,
     config: EncoderConfig | SAMMConfig,
-    stack: str,
+    preset: str,
     packs: Sequence[Tensor],
     device: torch.device,
     options: argparse.Namespace,
 ) -> Trainers:
     fresh = network if options.fresh else None
-    networks = load_networks(options.weights, device, stack, config.needs_vgg, fresh)
+    networks = load_networks(options.weights, device, preset, config.needs_vgg, fresh)
     faces = FacePool(packs, device, config.held_out)
     trainer, _ = NETWORKS[network]
     return trainer(networks, faces, config, _compiler(options.compile), options.seed)

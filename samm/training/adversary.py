@@ -25,6 +25,9 @@ SMALLEST = 8  # edge of the discriminator's last map
 class LatentDiscriminator(nn.Module):
     """Tell sampled w from rows of encoded w_plus; keeps codes where the generator was trained (as in e4e)."""
 
+    w_mean: Tensor  # (512,)
+    w_std: Tensor
+
     def __init__(self, w_mean: Tensor, w_std: Tensor):
         super().__init__()
         self.register_buffer("w_mean", w_mean.clone())

@@ -1,4 +1,4 @@
-"""The codes and features that SAMM learns with, from whatever encoder its stack has.
+"""The codes and features that SAMM learns with, from whatever encoder its preset has.
 
 Codes at run time come straight from the encoder or are refined. So that better codes give smaller masks, the
 code of a synthetic row moves toward its truth by t ~ U(0, 1). An iterative encoder sees the render of a code,
@@ -9,15 +9,13 @@ Shapes: N batch with n synthetic rows first, L style rows, S = 256 picture edge.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from samm.networks.encoders import Code
 from samm.networks.encoders.iterative import Iterative
 from samm.training.dice import Dice
-from samm.training.networks import Networks, Painter
+from samm.training.networks import Compiler, Networks, Painter
 
 __all__ = ["Coder"]
 
@@ -41,7 +39,7 @@ class Coder:
         painter: Painter,
         passes: int,
         dice: Dice,
-        compiler: Callable[[Callable], Callable],
+        compiler: Compiler,
     ):
         self._networks, self._painter, self._passes, self._dice = networks, painter, passes, dice
         self._look = compiler(self._pass)
@@ -49,19 +47,19 @@ class Coder:
     def encode(self, photo: Tensor, truth: Tensor) -> Code:
         """Encode photo (N, 3, S, S) in -1…1, of whose first rows the codes, truth (n, L, 512), are known."""
         if isinstance(self._networks.encoder, Iterative):
-            return self._in_passes(photo, truth)
+            return self._in_passes(self._networks.encoder, photo, truth)
         w_plus, features = self._look(photo)
         return Code(self._nearer(w_plus, truth), features)
 
-    def _in_passes(self, photo: Tensor, truth: Tensor) -> Code:
+    def _in_passes(self, encoder: Iterative, photo: Tensor, truth: Tensor) -> Code:
         """Encode in passes. Synthetic rows stop before the last one, somewhere on the way to their truth.
 
         A share of the real rows stops there too, as a refined code does: its features see its own render.
         """
-        encoder, n = self._networks.encoder, len(truth)
-        w_plus = encoder.start(self._networks.generator).expand(len(photo), -1, -1)
+        generator, n = self._networks.generator, len(truth)
+        w_plus = encoder.start(generator).expand(len(photo), -1, -1)
         for step in range(self._passes - 1):
-            render = self._painter.draw(w_plus) if step else encoder.mean_render.expand_as(photo)
+            render = self._painter.draw(w_plus) if step else encoder.first(generator).expand_as(photo)
             w_plus = w_plus + self._look(photo, render)[0]
         w_plus = self._nearer(w_plus, truth)
         offset, features = self._look(photo, self._painter.draw(w_plus))

@@ -55,17 +55,18 @@ def _blobs(path: Path) -> Iterable[bytes]:
         return
     with tarfile.open(path) as tar:
         for member in tar:
-            if member.isfile():
-                yield tar.extractfile(member).read()
+            if stream := tar.extractfile(member):  # None for what is no file
+                yield stream.read()
 
 
 def _decode(blob: bytes, size: int, domain: Domain) -> np.ndarray:
     square = np.zeros((size, size, 3), np.uint8)
     rows = domain.rows(size)
     with Image.open(io.BytesIO(blob)) as picture:
-        square[rows] = ImageOps.fit(
+        fitted = ImageOps.fit(
             picture.convert("RGB"), (size, rows.stop - rows.start), Image.Resampling.BICUBIC
         )
+    square[rows] = np.asarray(fitted)
     return square
 
 

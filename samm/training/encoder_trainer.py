@@ -1,10 +1,10 @@
 """Training of the residual encoder.
 
 Half of a batch are synthetic rows, whose code is known, half real photos. At run time the encoder takes
-several steps, each looking at the render of the last one. Instead of rendering those earlier steps without
-gradient, a batch carries half of its rows over from the previous step with the code and the render that they
-have by now: the render that the loss paid for anyway starts the next pass. So a row's number of earlier steps
-is 0, 1, 2, 3 with about 1/2, 2/7, 1/7, 1/14.
+several passes, each looking at the render of the last one. Instead of rendering those earlier ones without
+gradient, a batch carries half of its rows over from the previous training step with the code and the render
+that they have by now: the render that the loss paid for anyway starts the next pass. So a row's number of
+earlier passes is 0, 1, 2, 3 with about 1/2, 2/7, 1/7, 1/14.
 
 Shapes: N batch, L style rows, S = 256 picture edge.
 """
@@ -22,16 +22,17 @@ from samm.networks.encoders.residual import ResidualEncoder
 from samm.training import losses, parallel, synthetic
 from samm.training.adversary import Adversary, LatentDiscriminator
 from samm.training.data import FacePool
-from samm.training.dice import Dice
 from samm.training.loop import LoopConfig
-from samm.training.networks import Networks, Painter, Perception
+from samm.training.networks import Compiler, Networks
 from samm.training.stopwatch import Stopwatch
+from samm.training.trainer import Trainer, seeded
 from samm.training.validation import code_figures, in_chunks
 
-__all__ = ["ENCODER_PRESETS", "EncoderConfig", "EncoderTrainer", "EncoderWeights"]
+__all__ = ["ENCODER_CONFIGS", "EncoderConfig", "EncoderTrainer", "EncoderWeights"]
 
 CODES_JUDGED = 256  # samples of W that the latent discriminator sees in a step
 ALL = slice(None)  # rows
+FILE_NAME = "encoder_residual_256.safetensors"
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,11 @@ class EncoderConfig:
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(learning_rate=2e-4))
     weights: EncoderWeights = field(default_factory=EncoderWeights)
     batch: int = 48  # of all processes; a multiple of 4 in each: fresh and carried rows of both kinds
-    earlier_steps: int = 3  # at most
+    earlier_passes: int = 3  # at most
     occluded: float = 0.5  # share of synthetic rows with a pasted occluder
     jittered: float = 0.5  # share of real rows that are cropped again
     held_out: int = 12  # of each pack
-    steps_judged: tuple[int, ...] = (1, 2, 4)
+    passes_judged: tuple[int, ...] = (1, 2, 4)
 
     @property
     def needs_vgg(self) -> bool:
@@ -66,13 +67,13 @@ class EncoderConfig:
         return self.weights.vgg != 0
 
 
-ENCODER_PRESETS = {
+ENCODER_CONFIGS = {
     "mobile": EncoderConfig(),
     "tiny": EncoderConfig(
         loop=LoopConfig(learning_rate=2e-3, warm_up_steps=1, ema_decay=0.5, log_every=2),
         batch=4,
         held_out=2,
-        steps_judged=(1,),
+        passes_judged=(1,),
     ),
 }
 
@@ -86,7 +87,7 @@ class Rows:
     truth: Tensor  # (N, L, 512), known codes; zeros for real rows
     w_plus: Tensor  # (N, L, 512), the code so far
     render: Tensor  # (N, 3, S, S), of that code
-    age: Tensor  # (N,), earlier steps taken
+    age: Tensor  # (N,), earlier passes taken
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Rows:
         """Apply a function to every field."""
@@ -98,29 +99,27 @@ class Rows:
         return Rows(*(torch.cat([getattr(part, f.name) for part in parts]) for f in fields(Rows)))
 
 
-class EncoderTrainer:
-    """Batches, losses and judgment for the encoder; see `samm.training.loop.Trainer`."""
-
-    file_name = "encoder_residual_256.safetensors"
+class EncoderTrainer(Trainer[ResidualEncoder]):
+    """Batches, losses and judgment for the encoder."""
 
     def __init__(
         self,
         networks: Networks,
         faces: FacePool,
         config: EncoderConfig,
-        compiler: Callable[[Callable], Callable],
+        compiler: Compiler,
         seed: int = 0,
     ):
-        self.networks, self.faces, self.config = networks, faces, config
-        self.batch, self.device = config.batch, networks.device
         self._quarter = parallel.share(config.batch, unit=4) // 4
-        self.dice = Dice(seed, self.device)
-        self.painter = Painter(networks, compiler)
-        self.model = networks.encoder.train().requires_grad_(True)
-        self._perceptual = Perception(networks, compiler)
-        self._step = compiler(self._offset)
+        if not isinstance(networks.encoder, ResidualEncoder):
+            raise TypeError("only the residual encoder is trained here")
+        adversary = _adversary(networks, seed) if config.weights.latent else None
+        super().__init__(
+            networks.encoder, FILE_NAME, networks, faces, config.batch, compiler, seed, adversary
+        )
+        self.config = config
+        self._pass = compiler(self._offset)
         self._face_weight = _face_weight(self.device)
-        self._adversary = _adversary(networks, seed) if config.weights.latent else None
         # Not compiled yet: that is what the warm-up is for, and it is timed.
         with torch.no_grad(), torch.compiler.set_stance("force_eager"):
             self._rows = Rows.stack(
@@ -136,12 +135,12 @@ class EncoderTrainer:
         self._rows = rows
 
     def losses(self, progress: float, watch: Stopwatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Take one step of the protocol with gradient from a batch of fresh and carried rows."""
+        """Take one pass of the protocol with gradient from a batch of fresh and carried rows."""
         config, networks, real = self.config, self.networks, slice(2 * self._quarter, None)
         with watch.part("data"), torch.no_grad():
             rows = self._next_rows()
         with watch.part("encoder"):
-            w_plus = rows.w_plus + self._step(rows.photo, rows.render)
+            w_plus = rows.w_plus + self._pass(rows.photo, rows.render)
         with watch.part("generator"):
             render = self.painter.draw(w_plus)
         with watch.part("losses"):
@@ -152,7 +151,7 @@ class EncoderTrainer:
                     **self._picture_terms(render, rows.target, slice(0, None, 2), slice(1, None, 2)),
                     "code": lambda: losses.code_loss(w_plus[known], rows.truth[known], networks.w_std),
                     "spread": lambda: losses.row_spread(w_plus[real]),
-                    "latent": lambda: self._adversary.fooled_by(w_plus[real].flatten(0, 1)),
+                    "latent": lambda: self.fooled(w_plus[real].flatten(0, 1)),
                 },
                 config.weights,
             )
@@ -163,13 +162,13 @@ class EncoderTrainer:
         self, render: Tensor, target: Tensor, for_vgg: slice = ALL, for_alex: slice = ALL
     ) -> dict[str, Callable[[], Tensor]]:
         """Give the terms that compare pictures; the slices are the rows that each ST-LPIPS looks at."""
-        networks = self.networks
+        perception = self.perception
         return {
             "mse": lambda: losses.weighted_mse(render, target, self._face_weight),
-            "identity": lambda: losses.identity_distance(networks.descriptor, render, target),
-            "alex": lambda: self._perceptual(networks.alex, render[for_alex], target[for_alex]),
-            "vgg": lambda: self._perceptual(
-                networks.vgg, losses.face_crop(render[for_vgg]), losses.face_crop(target[for_vgg])
+            "identity": lambda: perception.identity(render, target),
+            "alex": lambda: perception.distance("alex", render[for_alex], target[for_alex]),
+            "vgg": lambda: perception.distance(
+                "vgg", losses.face_crop(render[for_vgg]), losses.face_crop(target[for_vgg])
             ),
         }
 
@@ -177,26 +176,23 @@ class EncoderTrainer:
         with self.networks.autocast():
             return self.model(photo, render)[0].float()
 
-    def after_step(self, watch: Stopwatch) -> None:
-        """Teach the latent discriminator with the codes of this step's real rows."""
-        if self._adversary is None:
-            return
-        with watch.part("discriminator"):
-            with torch.no_grad():
-                psi = self.dice.uniform(CODES_JUDGED // parallel.size(), 1, low=0.6, high=1.0)
-                sampled = synthetic.sample_w(self.networks.generator, psi, self.dice)
-            self._adversary.learn(sampled, self._rows.w_plus[2 * self._quarter :].flatten(0, 1))
+    @torch.no_grad()
+    def judged(self) -> tuple[Tensor, Tensor]:
+        """Give samples of W, and the codes of this step's real rows."""
+        psi = self.dice.uniform(CODES_JUDGED // parallel.size(), 1, low=0.6, high=1.0)
+        sampled = synthetic.sample_w(self.networks.generator, psi, self.dice)
+        return sampled, self._rows.w_plus[2 * self._quarter :].flatten(0, 1)
 
     def validate(self, model: ResidualEncoder) -> tuple[list[str], list[Tensor]]:
-        """Judge held-out faces after 1, 2 and 4 steps; float32, as at run time. "loss": the picture terms."""
+        """Judge held-out faces after 1, 2 and 4 passes, in float32. "loss": the picture terms."""
         photos, generator = self.faces.held_out, self.networks.generator
         lines, sheet = [], [photos]
-        for steps in self.config.steps_judged:
-            w_plus = in_chunks(lambda p, k=steps: model.encode(p, generator, k).w_plus, photos)
+        for passes in self.config.passes_judged:
+            w_plus = in_chunks(lambda p, k=passes: model.encode(p, generator, k).w_plus, photos)
             render = in_chunks(lambda w: generator.synthesize(w, size=photos.shape[-1]), w_plus)
             loss = in_chunks(self._held_out_loss, render, photos).mean()
             lines.append(
-                f"{steps} steps  loss {loss:.4f}  {code_figures(self.networks, photos, render, w_plus)}"
+                f"{passes} passes  loss {loss:.4f}  {code_figures(self.networks, photos, render, w_plus)}"
             )
             sheet.append(render)
         return lines, sheet
@@ -207,17 +203,12 @@ class EncoderTrainer:
 
     def state_dict(self) -> dict[str, Any]:
         """Give dice, discriminator and the rows to carry over, those of all processes."""
-        return {
-            "dice": self.dice.state_dict(),
-            "adversary": self._adversary and self._adversary.state_dict(),
-            "rows": vars(self._rows.map(lambda t: parallel.gather_rows(t, groups=4))),
-        }
+        rows = self._rows.map(lambda t: parallel.gather_rows(t, groups=4))
+        return {**super().state_dict(), "rows": vars(rows)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from `state_dict`."""
-        self.dice.load_state_dict(state["dice"])
-        if self._adversary:
-            self._adversary.load_state_dict(state["adversary"])
+        super().load_state_dict(state)
         self._rows = Rows(**state["rows"]).map(lambda t: parallel.own_rows(t, groups=4))
 
     def _next_rows(self) -> Rows:
@@ -232,7 +223,7 @@ class EncoderTrainer:
     def _carry(self, rows: Rows) -> Rows:
         """Choose one of each pair of a row that was fresh and one that was not, unless that one is spent."""
         quarter = self._quarter
-        older = self.dice.chance(0.5, quarter) & (rows.age[quarter:] <= self.config.earlier_steps)
+        older = self.dice.chance(0.5, quarter) & (rows.age[quarter:] <= self.config.earlier_passes)
         chosen = torch.arange(quarter, device=self.device) + quarter * older
         return rows.map(lambda t: t[chosen])
 
@@ -250,7 +241,7 @@ class EncoderTrainer:
 
     def _at_start(self, photo: Tensor, target: Tensor, truth: Tensor) -> Rows:
         n = len(photo)
-        render = self.model.mean_render.expand(n, -1, -1, -1)
+        render = self.model.first(self.networks.generator).expand(n, -1, -1, -1)
         age = torch.zeros(n, dtype=torch.long, device=self.device)
         return Rows(photo, target, truth, self._mean_code(n), render, age)
 
@@ -260,10 +251,9 @@ class EncoderTrainer:
 
 
 def _adversary(networks: Networks, seed: int) -> Adversary:
-    with torch.random.fork_rng(devices=[]):  # constructors draw from the global generator
-        torch.manual_seed(seed)
-        judge = LatentDiscriminator(networks.generator.w_mean, networks.w_std)
-    return Adversary(judge.to(networks.device), learning_rate=2e-4, r1=5.0, r1_every=8)
+    w_mean, w_std = networks.generator.w_mean, networks.w_std
+    judge = seeded(lambda: LatentDiscriminator(w_mean, w_std), seed, networks.device)
+    return Adversary(judge, learning_rate=2e-4, r1=5.0, r1_every=8)
 
 
 def _face_weight(device: torch.device) -> Tensor:

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 import torch
 from safetensors.torch import save_file
@@ -28,8 +27,9 @@ from samm.errors import OptionError
 from samm.training import parallel
 from samm.training.sheets import save_sheet
 from samm.training.stopwatch import Stopwatch
+from samm.training.trainer import Trainer
 
-__all__ = ["Budget", "LoopConfig", "Outcome", "Trainer", "measure", "train"]
+__all__ = ["Budget", "LoopConfig", "Outcome", "measure", "train"]
 
 STATE_FILE = "state.pt"
 
@@ -75,39 +75,6 @@ class Outcome:
 
     out: Path
     source: str = ""
-
-
-class Trainer(Protocol):
-    """What the loop asks of an encoder or SAMM trainer."""
-
-    file_name: str  # of the weights
-    model: nn.Module  # the network that learns
-    batch: int  # of all processes
-    device: torch.device
-
-    def warm_up(self) -> None:
-        """Run every variant of a step once, forward and backward, so that everything is compiled."""
-        ...
-
-    def losses(self, progress: float, watch: Stopwatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Take a batch; give the total to minimize and its unweighted terms."""
-        ...
-
-    def after_step(self, watch: Stopwatch) -> None:
-        """Do what follows the optimizer's step."""
-        ...
-
-    def validate(self, model: nn.Module) -> tuple[list[str], list[Tensor]]:
-        """Judge `model` on held-out faces; give lines for the log and rows for a contact sheet."""
-        ...
-
-    def state_dict(self) -> dict[str, Any]:
-        """Give all that a resumed run needs besides model and optimizer."""
-        ...
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from `state_dict`."""
-        ...
 
 
 def train(
@@ -170,8 +137,8 @@ class _Run:
             weight_decay=config.weight_decay,
             fused=trainer.device.type == "cuda",
         )
-        self.average = AveragedModel(trainer.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay))
-        self.average.requires_grad_(False).eval()
+        self.ema = AveragedModel(trainer.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay))
+        self.ema.requires_grad_(False).eval()
         self.watch = Stopwatch(trainer.device)
         self.step, self.elapsed_s = 0, 0.0
         self._history: list[float] = []  # totals of all steps, and those that are still on the device
@@ -224,7 +191,7 @@ class _Run:
         with self.watch.part("optimizer"):
             norm = nn.utils.clip_grad_norm_(trainer.model.parameters(), config.clip)
             self.optimizer.step()
-            self.average.update_parameters(trainer.model)
+            self.ema.update_parameters(trainer.model)
         trainer.after_step(self.watch)
         self._totals.append(total.detach().clone())
         for name, value in {"total": total, **terms, "gradient": norm}.items():
@@ -233,7 +200,7 @@ class _Run:
 
     def losses(self) -> list[float]:
         """Give the total of each step so far, averaged over processes."""
-        parallel.average(self._totals)
+        parallel.average_over_processes(self._totals)
         self._history += [float(total) for total in self._totals]
         self._totals.clear()
         return self._history
@@ -244,7 +211,7 @@ class _Run:
         now = time.perf_counter()
         steps = self.step - self._reported_at[0]
         speed = steps * self.trainer.batch / (now - self._reported_at[1])
-        parallel.average(list(self._sums.values()))
+        parallel.average_over_processes(list(self._sums.values()))
         means = {name: float(value) / steps for name, value in self._sums.items()}
         log.info("step %d  %.0f s  %.0f images/s  %s", self.step, self.elapsed_s, speed, _row(means, ".4f"))
         log.info("  time %%: %s", _row(shares, ".0f"))
@@ -262,7 +229,7 @@ class _Run:
     def validate(self) -> None:
         """Judge the averaged weights on held-out faces, in every process: losses ask all of them."""
         with torch.no_grad():
-            lines, sheet = self.trainer.validate(self.average.module)
+            lines, sheet = self.trainer.validate(self.ema.module)
         for line in lines:
             log.info("  held out, step %d: %s", self.step, line)
         if parallel.rank() == 0:
@@ -273,7 +240,7 @@ class _Run:
         """Write the averaged weights in fp16 and the state to resume from; never leave half a file."""
         state = {
             "model": self.trainer.model.state_dict(),
-            "average": self.average.state_dict(),
+            "average": self.ema.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "trainer": self.trainer.state_dict(),  # of all processes, so all have to ask for it
             "step": self.step,
@@ -284,7 +251,7 @@ class _Run:
             return
         weights = {
             key: value.to(torch.float16).contiguous().cpu()
-            for key, value in self.average.module.state_dict().items()
+            for key, value in self.ema.module.state_dict().items()
         }
         out, partial = self.outcome.out, self.outcome.out / "partial"
         save_file(weights, partial, metadata={"source": self.outcome.source, "steps": str(self.step)})
@@ -297,7 +264,7 @@ class _Run:
         """Continue from the saved state."""
         state = torch.load(self.outcome.out / STATE_FILE, map_location=self.trainer.device, weights_only=True)
         self.trainer.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
+        self.ema.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.trainer.load_state_dict(state["trainer"])
         self.step, self.elapsed_s, self._history = state["step"], state["elapsed_s"], state["losses"]

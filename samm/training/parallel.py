@@ -25,8 +25,8 @@ from samm.errors import OptionError
 
 __all__ = [
     "agree",
-    "average",
     "average_gradients",
+    "average_over_processes",
     "gather_rows",
     "mean_of_all",
     "own_rows",
@@ -79,7 +79,7 @@ def share(whole: int, unit: int = 1) -> int:
     return whole // size()
 
 
-def average(values: Sequence[Tensor]) -> None:
+def average_over_processes(values: Sequence[Tensor]) -> None:
     """Replace each tensor by its mean over all processes, in place and in one message."""
     if size() == 1 or not values:
         return
@@ -92,7 +92,7 @@ def average(values: Sequence[Tensor]) -> None:
 
 def average_gradients(network: nn.Module) -> None:
     """Average the gradients of all processes; those that no row touched are None everywhere."""
-    average([p.grad for p in network.parameters() if p.grad is not None])
+    average_over_processes([p.grad for p in network.parameters() if p.grad is not None])
 
 
 def mean_of_all(mean: Tensor) -> Tensor:
@@ -101,7 +101,7 @@ def mean_of_all(mean: Tensor) -> Tensor:
     Averaged over processes, as gradients are, it becomes the gradient of the mean over all rows.
     """
     everywhere = mean.detach().clone()
-    average([everywhere])
+    average_over_processes([everywhere])
     return mean + (everywhere - mean.detach())
 
 

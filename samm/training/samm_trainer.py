@@ -1,14 +1,14 @@
 """Training of SAMM with a frozen encoder and generator; equations 5 to 9.
 
-In our recipe a third of a batch are synthetic rows, the rest real photos; both get pasted occluders, whose
-place is known. The loss judges two pictures: x̂ after blending (equation 4) against the photo as given, and
-x̂_in before blending against the clean one. No mask or flow of a real object is ever shown: reconstruction and
-the budget on mask area decide. The paper's recipe, presets "paper" and "cars", and "paper-compact" for our
-compact network, has real photos only and no occluders, judges x̂ alone, adds L_adv, and unlocks level after
+In our configuration a third of a batch are synthetic rows, the rest real photos; both get pasted occluders,
+whose place is known. The loss judges two pictures: x̂ after blending (equation 4) against the photo as given,
+and x̂_in before blending against the clean one. No mask or flow of a real object is ever shown:
+reconstruction and the budget on mask area decide. The paper's, "paper" and "cars", and "paper-compact" for
+our compact network, have real photos only and no occluders, judge x̂ alone, add L_adv, and unlock level after
 level, coarse to fine.
 
-Any stack of `samm.models` can be trained; which codes it trains on is said in `codes`. Where pictures have
-black bars, as those of cars do, x̂_in gets them too and masks are judged without them.
+The SAMM of any preset of `samm.models` can be trained; which codes it trains on is said in `codes`. Where
+pictures have black bars, as those of cars do, x̂_in gets them too and masks are judged without them.
 
 Shapes: N batch, L style rows, r level resolution, S = 256 picture edge.
 """
@@ -19,14 +19,14 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from samm.crop.domains import FACES
 from samm.errors import OptionError
-from samm.method.alignment import FLOW_LIMIT, Alignment, Levels, aligner
+from samm.method.alignment import FLOW_LIMIT, Alignment, Level, Levels, aligner
 from samm.method.blending import blend
 from samm.method.gathering import gather
 from samm.method.paper_samm import PaperLevel
@@ -35,14 +35,14 @@ from samm.training import losses, parallel, synthetic
 from samm.training.adversary import Adversary, PictureDiscriminator
 from samm.training.codes import Coder
 from samm.training.data import FacePool, with_bars, within
-from samm.training.dice import Dice
 from samm.training.loop import LoopConfig
-from samm.training.networks import Networks, Painter, Perception
+from samm.training.networks import Compiler, Networks
 from samm.training.sheets import mask_picture
 from samm.training.stopwatch import Stopwatch
+from samm.training.trainer import Trainer, seeded
 from samm.training.validation import mask_figures, picture_figures
 
-__all__ = ["SAMM_PRESETS", "SAMMConfig", "SAMMTrainer", "SAMMWeights"]
+__all__ = ["SAMM_CONFIGS", "SAMMConfig", "SAMMTrainer", "SAMMWeights"]
 
 log = logging.getLogger("samm.training")
 
@@ -141,7 +141,7 @@ _TINY = SAMMConfig(
 _LOOSE = replace(_MOBILE.weights, binary=0.3 * _MOBILE.weights.binary)
 
 # The ablations change one thing of "mobile" each.
-SAMM_PRESETS = {
+SAMM_CONFIGS = {
     "mobile": _MOBILE,
     "paper": _PAPER,
     # The compact network, which starts without flow, wants a larger rate than the paper's.
@@ -179,41 +179,38 @@ class _Drawn:
         return blend(self.photo, self.aligned, self.keep_photo)
 
 
-class SAMMTrainer:
-    """Batches, losses and judgment for SAMM; see `samm.training.loop.Trainer`."""
+class SAMMTrainer(Trainer[Levels]):
+    """Batches, losses and judgment for SAMM."""
 
     def __init__(
         self,
         networks: Networks,
         faces: FacePool,
         config: SAMMConfig,
-        compiler: Callable[[Callable], Callable],
+        compiler: Compiler,
         seed: int = 0,
     ):
         if config.needs_faces and networks.domain != FACES:
             raise OptionError(
-                f"The recipe weighs what is about faces, and the stack draws {networks.domain.name}s; choose "
-                "another, as --preset cars."
+                "The configuration weighs what is about faces, and the preset draws "
+                f"{networks.domain.name}s; choose another, as --config cars."
             )
-        self.networks, self.faces, self.config = networks, faces, config
-        self.file_name = networks.samm_file
+        adversary = _adversary(config, networks.device, seed) if config.weights.adversarial else None
+        super().__init__(
+            networks.samm, networks.samm_file, networks, faces, config.batch, compiler, seed, adversary
+        )
+        self.config = config
         self.passes = config.passes or networks.encoder.default_steps
-        self.batch, self.device = config.batch, networks.device
         synthetic_rows = round(config.batch * config.synthetic)
         self.synthetic_rows = parallel.share(synthetic_rows)
         self.real_rows = parallel.share(config.batch - synthetic_rows)
-        self.dice = Dice(seed, self.device)
-        self.painter = Painter(networks, compiler)
         self._coder = Coder(networks, self.painter, self.passes, self.dice, compiler)
-        self._perception = Perception(networks, compiler)
-        self.model = networks.samm.train().requires_grad_(True)
         if not config.align:
             _hold_flows_at_zero(self.model)
         # The coarsest 1, 2, … levels, which share their networks with the model.
         levels = list(self.model.levels.items())
         self._stages = [Levels({int(r): level for r, level in levels[:k]}) for k in range(1, len(levels) + 1)]
         self._face = losses.face_window(256, self.device)
-        self._adversary = _adversary(config, self.device, seed) if config.weights.adversarial else None
         self._judged: tuple[Tensor, Tensor] | None = None  # photo and x̂ of the last step
 
     def warm_up(self) -> None:
@@ -229,11 +226,10 @@ class SAMMTrainer:
         """Align, mask and blend a batch with a random number of iterations."""
         return self._losses(self.dice.choose(self.config.iterations), progress, watch)
 
-    def after_step(self, watch: Stopwatch) -> None:
-        """Teach the discriminator with the pictures of this step."""
-        if self._adversary is not None:
-            with watch.part("discriminator"):
-                self._adversary.learn(*self._judged)
+    def judged(self) -> tuple[Tensor, Tensor]:
+        """Give photos and what became of them in the last step."""
+        assert self._judged is not None
+        return self._judged
 
     def _losses(self, iterations: int, progress: float, watch: Stopwatch) -> tuple[Tensor, dict[str, Tensor]]:
         samm = self._unlocked(progress)
@@ -249,16 +245,15 @@ class SAMMTrainer:
             # Real rows only: easy synthetic ones in the mean would let real masks grow beyond the budget.
             real = slice(self.synthetic_rows, None)
             makers = self._terms(drawn, progress, charged=real)
-            makers["adversarial"] = lambda: self._adversary.fooled_by(drawn.blended)
+            makers["adversarial"] = lambda: self.fooled(drawn.blended)
             terms = losses.build(makers, self.config.weights)
-        if self._adversary is not None:
-            self._judged = photo, drawn.blended.detach()
+        self._judged = photo, drawn.blended.detach()
         kept = within(drawn.keep_photo[real], self.networks.domain).mean()
         return losses.weigh(terms, self.config.weights), terms | {"kept": kept}
 
     def _terms(self, drawn: _Drawn, progress: float, charged: slice) -> dict[str, Callable[[], Tensor]]:
         """Give the terms of the loss but L_adv; masks of the rows `charged` have an area budget."""
-        config, descriptor = self.config, self.networks.descriptor
+        config = self.config
         photo, clean, aligned = drawn.photo, drawn.clean, drawn.aligned
         flows = list(drawn.alignment.flows.values())
         # A mask means nothing in the bars, and what it keeps there would count as area.
@@ -271,7 +266,7 @@ class SAMMTrainer:
         return {
             "mse": lambda: losses.weighted_mse(drawn.blended, photo),
             "perceptual": lambda: self._perceptual(drawn.blended, photo),
-            "identity": lambda: losses.identity_distance(descriptor, drawn.blended, photo),
+            "identity": lambda: self.perception.identity(drawn.blended, photo),
             "aligned_mse": lambda: losses.weighted_mse(aligned, clean),
             "aligned_perceptual": lambda: self._perceptual(aligned, clean),
             "area": lambda: losses.area_loss([m[charged] for m in every], budgets, occluder[charged]),
@@ -289,8 +284,7 @@ class SAMMTrainer:
         return self._stages[max(joined, 1) - 1]
 
     def _perceptual(self, image: Tensor, target: Tensor) -> Tensor:
-        network = {"alex": self.networks.alex, "vgg": self.networks.vgg}[self.config.perceptual]
-        return self._perception(network, image, target)
+        return self.perception.distance(self.config.perceptual, image, target)
 
     def _photos(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Give photos, the same without occluders, the first rows' known codes, occluder masks."""
@@ -348,35 +342,18 @@ class SAMMTrainer:
         terms = losses.build(self._terms(drawn, 1.0, charged=slice(None)), self.config.weights)
         return float(losses.weigh(terms, self.config.weights))
 
-    def state_dict(self) -> dict[str, Any]:
-        """Give dice and discriminator; nothing else is carried from step to step."""
-        return {
-            "dice": self.dice.state_dict(),
-            "adversary": self._adversary and self._adversary.state_dict(),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from `state_dict`."""
-        self.dice.load_state_dict(state["dice"])
-        if self._adversary:
-            self._adversary.load_state_dict(state["adversary"])
-
 
 def _adversary(config: SAMMConfig, device: torch.device, seed: int) -> Adversary:
-    with torch.random.fork_rng(devices=[]):  # constructors draw from the global generator
-        torch.manual_seed(seed)
-        judge = PictureDiscriminator(config.adversary_width)
+    judge = seeded(lambda: PictureDiscriminator(config.adversary_width), seed, device)
     # Half of a γ of 1, which suits 256 pixels, and lazy: one penalty stands for sixteen.
-    return Adversary(judge.to(device), learning_rate=2e-4, r1=0.5 * 16, r1_every=16)
+    return Adversary(judge, learning_rate=2e-4, r1=0.5 * 16, r1_every=16)
 
 
 def _hold_flows_at_zero(samm: Levels) -> None:
     """Keep the two flow channels of every head at zero, so that the weights file alone says "no flow"."""
     for level in samm.levels.values():
-        # What has the last word on the three outputs; in the paper's SAMM the sum of two normalized maps.
-        paper = isinstance(level, PaperLevel)
-        heads = (level.b.residual[-1], level.b.shortcut[-1]) if paper else (level.out,)
-        for parameter in (p for head in heads for p in (head.weight, head.bias)):
+        assert isinstance(level, Level | PaperLevel)
+        for parameter in level.last_parameters():
             with torch.no_grad():
                 parameter[:2] = 0
             parameter.register_hook(

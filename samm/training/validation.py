@@ -37,11 +37,10 @@ def picture_figures(networks: Networks, photos: Tensor, pictures: Tensor) -> str
     psnr = 10 * math.log10(4 / float((pictures - photos).square().mean()))
     distance = in_chunks(networks.alex, pictures, photos).mean()
     figures = f"PSNR {psnr:.2f}  ST-LPIPS {distance:.4f}"
-    if networks.descriptor is None:
+    descriptor = networks.descriptor
+    if descriptor is None:
         return figures
-    cosine = in_chunks(
-        lambda a, b: (networks.descriptor(a) * networks.descriptor(b)).sum(1), pictures, photos
-    ).mean()
+    cosine = in_chunks(lambda a, b: (descriptor(a) * descriptor(b)).sum(1), pictures, photos).mean()
     return f"{figures}  identity {cosine:.4f}"
 
 

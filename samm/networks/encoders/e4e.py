@@ -18,20 +18,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from samm.frame import SQUARE, Frame
-from samm.networks.encoders import Code
-from samm.networks.encoders.ir_se import DEPTHS, IRSE, STYLE_DIM, WIDTHS, StyleHead, codes
-from samm.networks.generators import Generator
+from samm.networks.encoders import Code, Encoder
+from samm.networks.encoders.ir_se import DEPTHS, IRSE, WIDTHS, StyleHead, codes
+from samm.networks.generators import STYLE_DIM, Generator
+from samm.networks.ops import module_list
 
 __all__ = ["E4E"]
 
 HEAD_SIZES = {16: 3, 32: 7}  # rows below 3 are read off the 16² map, below 7 off the 32² one, others off 64²
 
 
-class E4E(IRSE):
+class E4E(Encoder, IRSE):
     """IR-SE-50, a feature pyramid from 16² up to 64², and one head for each style row."""
 
     input_size = 256
     default_steps = 1
+    latent_avg: Tensor  # (L, 512)
 
     def __init__(
         self,
@@ -44,7 +46,7 @@ class E4E(IRSE):
         self.frame = frame
         coarse, middle = HEAD_SIZES[16], HEAD_SIZES[32]
         self.sizes = [16] * coarse + [32] * (middle - coarse) + [64] * (num_layers - middle)
-        self.styles = nn.ModuleList([StyleHead(widths[-1], size) for size in self.sizes])
+        self.styles = module_list(StyleHead(widths[-1], size) for size in self.sizes)
         self.latlayer1 = nn.Conv2d(widths[3], widths[-1], 1)
         self.latlayer2 = nn.Conv2d(widths[2], widths[-1], 1)
         self.register_buffer("latent_avg", torch.zeros(num_layers, STYLE_DIM))

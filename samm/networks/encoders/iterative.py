@@ -5,15 +5,15 @@ Shapes: N batch, L style rows, C channels, r map resolution.
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from samm.networks.encoders import Code
+from samm.networks.encoders import Code, Encoder
 from samm.networks.generators import Generator
 
 __all__ = ["Iterative"]
 
 
-class Iterative(nn.Module):
+class Iterative(Encoder):
     """The loop w ← w + E(photo, G(w)); a subclass supplies the network E as `forward` and `pyramid`.
 
     Renders are the generator's own: SAMM takes no part in the loop.
@@ -38,13 +38,18 @@ class Iterative(nn.Module):
         """Render the generator's mean face once: every code starts from it."""
         self.mean_render = generator.synthesize(self.start(generator), size=self.input_size)
 
-    def encode(self, photo_pm1: Tensor, generator: Generator, steps: int) -> Code:
-        """Encode photo_pm1 (N, 3, 256, 256) in `steps` ≥ 1 passes from the mean face; maps of the last."""
+    def first(self, generator: Generator) -> Tensor:
+        """Give the mean face (1, 3, 256, 256), which the first pass looks at."""
         if self.mean_render is None:
             self.prepare(generator)
-        w_plus = self.start(generator)
+        assert self.mean_render is not None
+        return self.mean_render
+
+    def encode(self, photo_pm1: Tensor, generator: Generator, steps: int) -> Code:
+        """Encode photo_pm1 (N, 3, 256, 256) in `steps` ≥ 1 passes from the mean face; maps of the last."""
+        w_plus, maps = self.start(generator), {}
         for step in range(steps):
-            render = generator.synthesize(w_plus, size=self.input_size) if step else self.mean_render
+            render = generator.synthesize(w_plus, size=self.input_size) if step else self.first(generator)
             offset, maps = self(photo_pm1, render.expand_as(photo_pm1))
             w_plus = w_plus + offset
         return Code(w_plus, maps)

@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from samm.networks.encoders.ir_se import DEPTHS, IRSE, STYLE_DIM, WIDTHS, StyleHead, codes
+from samm.networks.encoders.ir_se import DEPTHS, IRSE, WIDTHS, StyleHead, codes
 from samm.networks.encoders.iterative import Iterative
-from samm.networks.generators import Generator
+from samm.networks.generators import STYLE_DIM, Generator
+from samm.networks.ops import module_list
 
 __all__ = ["ReStyle"]
 
@@ -25,10 +26,11 @@ class ReStyle(Iterative, IRSE):
     """IR-SE-50 over photo and render, and one head for each style row, all on the 16² map."""
 
     default_steps = 5
+    latent_avg: Tensor  # (L, 512)
 
     def __init__(self, num_layers: int = 18, widths: Sequence[int] = WIDTHS, depths: Sequence[int] = DEPTHS):
         super().__init__(6, widths, depths)
-        self.styles = nn.ModuleList([StyleHead(widths[-1], 16) for _ in range(num_layers)])
+        self.styles = module_list(StyleHead(widths[-1], 16) for _ in range(num_layers))
         self.register_buffer("latent_avg", torch.zeros(num_layers, STYLE_DIM))
         self.register_buffer("mean_render", None, persistent=False)
 

@@ -6,7 +6,6 @@ Shapes: N batch, L style rows, C channels, H W pixels.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from torch import Tensor, nn
 
@@ -23,40 +22,37 @@ LEVELS = {"coarse": (0, 4), "medium": (4, 8), "fine": (8, ROWS)}
 Adapt = Callable[[int, Tensor], Tensor]
 
 
-class Generator(Protocol):
-    """A frozen generator over W+: all that the rest of the program knows of one.
+class Generator(nn.Module):
+    """A generator over W+: all that the rest of the program knows of one; a subclass supplies every member.
 
-    Another generator is a module with these members, and an entry in `samm.models.PRESETS`.
+    Another generator is such a subclass, and an entry in `samm.models.PRESETS`.
     """
 
     num_layers: int  # L, the rows of w_plus
     resolution: int  # edge of the finished picture in pixels
     w_mean: Tensor  # (512,), the mean of W
+    mapping: Callable[[Tensor], Tensor]  # Gaussian noise (N, 512) to w (N, 512)
 
     @property
     def rgb_styles(self) -> tuple[int, ...]:
         """Indices of the styles that only color the picture: those of ToRGB and `to_img`."""
-        ...
+        raise NotImplementedError
 
     def tunable(self) -> dict[str, nn.Parameter]:
         """Give its own weights that tuning may bend, by name: those of the blocks from 8² to 128²."""
-        ...
-
-    def mapping(self, z: Tensor) -> Tensor:
-        """Map (N, 512) Gaussian noise to w (N, 512)."""
-        ...
+        raise NotImplementedError
 
     def styles(self, w_plus: Tensor) -> tuple[Tensor, ...]:
         """Map w_plus (N, L, 512) to s, the output (N, C) of each modulation layer in drawing order."""
-        ...
+        raise NotImplementedError
 
     def draw(self, styles: Sequence[Tensor], adapt: Adapt | None = None, size: int | None = None) -> Tensor:
         """Draw s, as `styles` gives it, as (N, 3, size, size), about -1…1 and not clamped.
 
         `size` is the full resolution if None; below it, the picture is the area-averaged full one.
         """
-        ...
+        raise NotImplementedError
 
     def synthesize(self, w_plus: Tensor, adapt: Adapt | None = None, size: int | None = None) -> Tensor:
-        """Draw w_plus (N, L, 512), which is draw(styles(w_plus), adapt, size)."""
-        ...
+        """Draw w_plus (N, L, 512) in one go."""
+        return self.draw(self.styles(w_plus), adapt, size)

@@ -21,14 +21,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samm.networks.generators import STYLE_DIM, Adapt
-from samm.networks.ops import area_resize, haar_up
+from samm.networks.generators import STYLE_DIM, Adapt, Generator
+from samm.networks.ops import area_resize, haar_up, module_list
 
 __all__ = ["MobileStyleGAN"]
 
 
 class StyledConv(nn.Module):
     """Modulate, convolve (depthwise 3x3 and point-wise, or dense 3x3), add noise and bias, LeakyReLU 0.2."""
+
+    noise: Tensor  # (1, 1, H, W)
+    scale: Tensor  # ()
 
     def __init__(self, c_in: int, c_out: int, resolution: int, depthwise: bool = True):
         super().__init__()
@@ -96,7 +99,7 @@ class Mapping(nn.Module):
         return w
 
 
-class MobileStyleGAN(nn.Module):
+class MobileStyleGAN(Generator):
     """The synthesis and mapping networks; widths[i] is the channel count at resolution 4·2^i."""
 
     def __init__(self, widths: Sequence[int] = (512, 512, 512, 512, 512, 256, 128, 64)):
@@ -107,7 +110,7 @@ class MobileStyleGAN(nn.Module):
         self.mapping = Mapping()
         self.const = nn.Parameter(torch.zeros(1, widths[0], 4, 4))
         self.conv1 = StyledConv(widths[0], widths[0], 4, depthwise=False)
-        self.blocks = nn.ModuleList([Block(widths[i], widths[i + 1], 8 * 2**i) for i in range(blocks)])
+        self.blocks = module_list(Block(widths[i], widths[i + 1], 8 * 2**i) for i in range(blocks))
         self.to_img_mod = nn.Linear(STYLE_DIM, widths[-1])
         self.to_img = nn.Parameter(torch.empty(12, widths[-1], 1, 1))
         self.to_img_bias = nn.Parameter(torch.zeros(1, 12, 1, 1))
@@ -121,7 +124,11 @@ class MobileStyleGAN(nn.Module):
 
     def tunable(self) -> dict[str, nn.Parameter]:
         """Give the weights of the blocks from 8² to 128²; see `Generator`."""
-        return dict(self.blocks[:5].named_parameters(prefix="blocks"))
+        return {
+            name: weight
+            for index, block in enumerate(self.blocks[:5])
+            for name, weight in block.named_parameters(prefix=f"blocks.{index}")
+        }
 
     def styles(self, w_plus: Tensor) -> tuple[Tensor, ...]:
         """Map w_plus (N, L, 512) to s: `conv1`, three styles for each block, `to_img`."""
@@ -135,7 +142,7 @@ class MobileStyleGAN(nn.Module):
 
     def draw(self, styles: Sequence[Tensor], adapt: Adapt | None = None, size: int | None = None) -> Tensor:
         """Draw s as (N, 3, size, size), about -1…1, not clamped; see `Generator`."""
-        size = size or self.resolution
+        size = self.resolution if size is None else size
         x = self.conv1(self.const.expand(len(styles[0]), -1, -1, -1), styles[0])
         for i, block in enumerate(self.blocks):
             x = block(x, styles[3 * i + 1 : 3 * i + 4], adapt)
@@ -146,7 +153,3 @@ class MobileStyleGAN(nn.Module):
         # computed.
         half = 0.5 * (F.conv2d(x, self.to_img[:3]) + self.to_img_bias[:, :3])
         return area_resize(half, size)
-
-    def synthesize(self, w_plus: Tensor, adapt: Adapt | None = None, size: int | None = None) -> Tensor:
-        """Draw w_plus (N, L, 512) as (N, 3, size, size), about -1…1, not clamped; see `Generator`."""
-        return self.draw(self.styles(w_plus), adapt, size)

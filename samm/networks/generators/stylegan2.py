@@ -22,8 +22,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samm.networks.generators import STYLE_DIM, Adapt
-from samm.networks.ops import EqualLinear, area_resize, modulated_conv2d, upfirdn2d
+from samm.networks.generators import STYLE_DIM, Adapt, Generator
+from samm.networks.ops import EqualLinear, area_resize, modulated_conv2d, module_list, upfirdn2d
 
 __all__ = ["CHANNELS", "MappingLayer", "PixelNorm", "StyleGAN2"]
 
@@ -34,6 +34,8 @@ MAPPING_LR = 0.01
 
 class Blur(nn.Module):
     """The FIR filter [1, 3, 3, 1]² with gain 4, which follows up-sampling with zeros."""
+
+    kernel: Tensor  # (4, 4)
 
     def __init__(self, up: int, pad: tuple[int, int]):
         super().__init__()
@@ -149,7 +151,7 @@ class MappingLayer(EqualLinear):
         return F.leaky_relu(super().forward(x), 0.2) * math.sqrt(2)
 
 
-class StyleGAN2(nn.Module):
+class StyleGAN2(Generator):
     """Synthesis (28.3 M parameters at 1024 pixels) and mapping (2.1 M) networks; see `Generator`.
 
     Args:
@@ -173,16 +175,19 @@ class StyleGAN2(nn.Module):
         self.input = ConstantInput(channels[4])
         self.conv1 = StyledConv(channels[4], channels[4])
         self.to_rgb1 = ToRGB(channels[4], up=False)
-        self.convs, self.to_rgbs = nn.ModuleList(), nn.ModuleList()
-        self.noises = nn.Module()
-        self.noises.register_buffer("noise_0", torch.randn(1, 1, 4, 4))
+        convs, to_rgbs = [], []
+        noises = nn.Module()
+        noises.register_buffer("noise_0", torch.randn(1, 1, 4, 4))
         for r in (2**i for i in range(3, int(math.log2(resolution)) + 1)):
-            self.convs.append(StyledConv(channels[r // 2], channels[r], up=True))
-            self.convs.append(StyledConv(channels[r], channels[r]))
-            self.to_rgbs.append(ToRGB(channels[r]))
-            for i in (len(self.convs) - 1, len(self.convs)):
-                self.noises.register_buffer(f"noise_{i}", torch.randn(1, 1, r, r))
-        self.num_layers = len(self.convs) + 2
+            convs += [
+                StyledConv(channels[r // 2], channels[r], up=True),
+                StyledConv(channels[r], channels[r]),
+            ]
+            to_rgbs.append(ToRGB(channels[r]))
+            for i in (len(convs) - 1, len(convs)):
+                noises.register_buffer(f"noise_{i}", torch.randn(1, 1, r, r))
+        self.convs, self.to_rgbs, self.noises = module_list(convs), module_list(to_rgbs), noises
+        self.num_layers = len(convs) + 2
         self.register_buffer("w_mean", torch.zeros(STYLE_DIM))  # `latent_avg` of the published files
 
     def mapping(self, z: Tensor) -> Tensor:
@@ -196,7 +201,11 @@ class StyleGAN2(nn.Module):
 
     def tunable(self) -> dict[str, nn.Parameter]:
         """Give the weights of the convolutions from 8² to 128²; see `Generator`."""
-        return dict(self.convs[:10].named_parameters(prefix="convs"))
+        return {
+            name: weight
+            for index, conv in enumerate(self.convs[:10])
+            for name, weight in conv.named_parameters(prefix=f"convs.{index}")
+        }
 
     def styles(self, w_plus: Tensor) -> tuple[Tensor, ...]:
         """Map w_plus (N, L, 512) to s: first and second convolution and ToRGB at each resolution."""
@@ -227,7 +236,3 @@ class StyleGAN2(nn.Module):
             x = second(x, style2, noises[2 * k + 2])
             picture = to_rgb(x, style_rgb, picture)
         return area_resize(picture, size or self.resolution)
-
-    def synthesize(self, w_plus: Tensor, adapt: Adapt | None = None, size: int | None = None) -> Tensor:
-        """Draw w_plus (N, L, 512) as (N, 3, size, size), about -1…1, not clamped; see `Generator`."""
-        return self.draw(self.styles(w_plus), adapt, size)

@@ -1,6 +1,5 @@
 """e4e and ReStyle: their published layout, and what looks at what."""
 
-import numpy as np
 import pytest
 import torch
 
@@ -187,13 +186,6 @@ def test_restyle_passes_draw_without_samm_and_small(restyle, photo):
         offset, maps = restyle.encoder(photo, render)
         torch.testing.assert_close(before + offset, after)
     assert all(torch.equal(maps[r], code.features[r]) for r in maps)  # of the last pass
-
-
-def test_restyle_takes_five_steps_unless_told_otherwise(restyle, tiny_crop):
-    crop = np.ascontiguousarray(tiny_crop[::2, ::2])
-    assert samm.invert(crop, restyle).options.encoder_steps == 5
-    told = samm.invert(crop, restyle, samm.Options(encoder_steps=1))
-    assert told.options.encoder_steps == 1
 
 
 def test_restyle_features_see_the_render(restyle, photo):

@@ -1,24 +1,19 @@
 """Generators and encoders: shapes and promises of every preset, and figures of the embedded weights."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
 import torch
-from safetensors.torch import load_file
 
 import samm
 from samm.method.alignment import FLOW_LIMIT, SAMM, aligner
-from samm.method.gathering import gather
 from samm.models import PRESETS
+from samm.networks.encoders import Code
 from samm.networks.encoders.residual import WIDTHS
 from samm.networks.generators.mobile import MobileStyleGAN
+from samm.networks.generators.stylegan2 import CHANNELS, StyleGAN2
 from samm.networks.ops import area_resize
-from samm.pixels import to_pm1
+from samm.tiny import randomize
 
 LEVELS = (32, 64, 128, 256)
-REFERENCE = Path(__file__).parents[4] / "shared" / "reference"
 
 
 @pytest.fixture(
@@ -35,19 +30,34 @@ def _w_plus(model: samm.Model, n: int = 1) -> torch.Tensor:
     return model.generator.mapping(z)[:, None].repeat(1, model.generator.num_layers, 1)
 
 
-def test_generator_contract(model):
+@pytest.fixture(scope="module")
+def full(model) -> torch.Tensor:
+    """The picture of a code at full size."""
+    return model.generator.synthesize(_w_plus(model))
+
+
+@pytest.fixture(scope="module")
+def photo() -> torch.Tensor:
+    return torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(4)) * 2 - 1
+
+
+@pytest.fixture(scope="module")
+def code(model, photo) -> Code:
+    return model.encoder.encode(photo, model.generator, 2)
+
+
+def test_generator_contract(model, full):
     generator, w_plus = model.generator, _w_plus(model)
     seen = {}
     picture = generator.synthesize(w_plus, lambda r, g: seen.setdefault(r, g))
     assert picture.shape == (1, 3, model.resolution, model.resolution)
     assert set(LEVELS) <= seen.keys()
     assert all(feature.shape[2:] == (r, r) for r, feature in seen.items())
-    assert torch.equal(picture, generator.synthesize(w_plus))  # noise is stored: same code, same picture
+    assert torch.equal(picture, full)  # noise is stored: same code, same picture
     assert not torch.equal(picture, generator.synthesize(w_plus.flip(2)))
 
 
-def test_small_pictures_are_the_averaged_full_one(model):
-    full = model.generator.synthesize(_w_plus(model))
+def test_small_pictures_are_the_averaged_full_one(model, full):
     for size in (256, model.resolution // 2):
         small = model.generator.synthesize(_w_plus(model), size=size)
         torch.testing.assert_close(small, area_resize(full, size), atol=2e-5, rtol=0)
@@ -59,17 +69,26 @@ def test_styles_are_a_second_way_to_the_same_picture(model):
     assert torch.equal(picture, generator.synthesize(w_plus, lambda r, g: 0.5 * g, 256))
 
 
-@pytest.mark.parametrize("preset", ["tiny", "tiny-stylegan2-e4e"])
-def test_every_style_is_drawn_with_and_some_only_color(preset):
-    model = samm.load(preset, "cpu")
-    generator, plain_features = model.generator, {}
-    styles = generator.styles(_w_plus(model))
-    plain = generator.draw(styles, lambda r, g: plain_features.setdefault(r, g), 256)
+@pytest.mark.parametrize(
+    "make",
+    [lambda: MobileStyleGAN((8,) * 4), lambda: StyleGAN2(64, dict.fromkeys(CHANNELS, 8))],
+    ids=["mobile", "stylegan2"],
+)
+@torch.no_grad()
+def test_every_style_is_drawn_with_and_some_only_color(make):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        generator = make()
+        randomize(generator)
+        w_plus = torch.randn(1, generator.num_layers, 512)
+    plain_features: dict[int, torch.Tensor] = {}
+    styles = generator.styles(w_plus)
+    plain = generator.draw(styles, lambda r, g: plain_features.setdefault(r, g))
     only_color = set()
     for index in range(len(styles)):
         features: dict[int, torch.Tensor] = {}
         moved = [style + (i == index) * style.std() for i, style in enumerate(styles)]
-        picture = generator.draw(moved, lambda r, g, kept=features: kept.setdefault(r, g), 256)
+        picture = generator.draw(moved, lambda r, g, kept=features: kept.setdefault(r, g))
         assert not torch.equal(picture, plain)
         if all(torch.equal(features[r], plain_features[r]) for r in plain_features):
             only_color.add(index)
@@ -86,21 +105,17 @@ def test_style_space_has_the_documented_channels(embedded):
     assert (ups, firsts, seconds, widths[22]) == (2944, 736, 2496, 64)
 
 
-def test_encoder_contract(model):
-    photo = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(4)) * 2 - 1
-    code = model.encoder.encode(photo, model.generator, 2)
+def test_encoder_contract(model, photo, code):
     assert code.w_plus.shape == (1, model.generator.num_layers, 512)
     assert all(code.features[r].shape[2:] == (r, r) for r in LEVELS)
     again = model.encoder.features(photo, model.generator, code.w_plus)
     assert all(again[r].shape == code.features[r].shape for r in LEVELS)
 
 
-def test_samm_contract(model):
+def test_samm_contract(model, code):
     assert model.samm.resolutions == LEVELS
-    photo = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(4)) * 2 - 1
-    code = model.encoder.encode(photo, model.generator, 1)
     adapt, alignment = aligner(model.samm, code.features, 2)
-    model.generator.synthesize(code.w_plus, adapt)
+    model.generator.synthesize(code.w_plus, adapt, 256)
     for r in LEVELS:
         assert alignment.flows[r].shape == (1, 2, r, r)
         assert 0 < alignment.flows[r].abs().max() <= FLOW_LIMIT
@@ -132,41 +147,6 @@ def test_the_mean_of_w_is_the_mean_of_mapped_noise(embedded):
     with torch.inference_mode():
         mean = embedded.generator.mapping(z).mean(0)
     torch.testing.assert_close(mean, embedded.generator.w_mean, atol=2e-3, rtol=0)
-
-
-@pytest.mark.skipif(not REFERENCE.is_dir(), reason="the laboratory version is not beside this checkout")
-@torch.inference_mode()
-def test_agrees_with_the_laboratory_version(embedded, crop):
-    def module(name: str):
-        spec = importlib.util.spec_from_file_location(f"reference_{name}", REFERENCE / f"{name}.py")
-        loaded = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = loaded
-        spec.loader.exec_module(loaded)
-        return loaded
-
-    def state(part: str) -> dict[str, torch.Tensor]:
-        return {k: v.float() for k, v in load_file(PRESETS["mobile"].weights[part].path()).items()}
-
-    mobile, encoder, alignment = module("mobile_stylegan"), module("encoder"), module("samm")
-    generator, network, levels = mobile.Generator(), encoder.Encoder(), alignment.SAMM(encoder.WIDTHS)
-    for part, target in (("generator", generator), ("encoder", network), ("samm", levels)):
-        target.load_state_dict(state(part))
-        target.eval()
-
-    photo = area_resize(to_pm1(crop), 256)
-    mean = area_resize(generator(generator.w_mean[None]), 256)
-    w_plus, features = encoder.invert(network, generator, photo, 2, mean, generator.w_mean[None, None])
-    store = {}
-    picture = generator(w_plus, levels.hook(features, 2, store))
-
-    code = embedded.encoder.encode(photo, embedded.generator, 2)
-    adapt, ours = aligner(embedded.samm, code.features, 2)
-    torch.testing.assert_close(embedded.generator.synthesize(code.w_plus, adapt), picture, atol=1e-4, rtol=0)
-    for r, (mask, flow) in store.items():
-        torch.testing.assert_close(ours.masks[r], mask, atol=1e-4, rtol=0)
-        torch.testing.assert_close(ours.flows[r], flow, atol=1e-4, rtol=0)
-    theirs = alignment.gather([store[r][0] for r in alignment.LEVELS], 1024)
-    torch.testing.assert_close(gather(ours.masks.values(), 1024), theirs, atol=1e-4, rtol=0)
 
 
 def test_tiny_parts_are_seeded(tiny):

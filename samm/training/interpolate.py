@@ -1,6 +1,6 @@
-"""Average two weights files of one network.
+"""Interpolate between two weights files of one network.
 
-`python -m samm.training.average START TRAINED --share S --out FILE`. A run that starts from good weights
+`python -m samm.training.interpolate START TRAINED --share S --out FILE`. A run that starts from good weights
 drifts; a point on the way back to its start is often better than either end in every figure (Wortsman et al.
 2022, robust fine-tuning of zero-shot models).
 """
@@ -15,10 +15,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-__all__ = ["average", "main"]
+__all__ = ["interpolate", "main"]
 
 
-def average(start: dict[str, Tensor], trained: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+def interpolate(start: dict[str, Tensor], trained: dict[str, Tensor], share: float) -> dict[str, Tensor]:
     """Give start + share·(trained − start) in fp16; both must hold the same keys and shapes.
 
     Raises:
@@ -33,8 +33,8 @@ def average(start: dict[str, Tensor], trained: dict[str, Tensor], share: float) 
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Read, average, write."""
-    parser = argparse.ArgumentParser(prog="python -m samm.training.average", description=__doc__)
+    """Read, interpolate, write."""
+    parser = argparse.ArgumentParser(prog="python -m samm.training.interpolate", description=__doc__)
     parser.add_argument("start", type=Path)
     parser.add_argument("trained", type=Path)
     parser.add_argument("--share", type=float, required=True, help="of the trained weights, 0…1")
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         trained[f"levels.{r}.out.weight"][:2] *= scale
         trained[f"levels.{r}.out.bias"][:2] *= scale
     source = f"{options.share:g} of {options.trained.name}, the rest of {options.start.name}"
-    save_file(average(load_file(options.start), trained, options.share), options.out, {"source": source})
+    save_file(interpolate(load_file(options.start), trained, options.share), options.out, {"source": source})
 
 
 if __name__ == "__main__":
