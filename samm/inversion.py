@@ -128,11 +128,16 @@ class Inversion(Picture):
     def __post_init__(self):
         """Gather the levels' masks, cleared where there is a read-out; without any, nothing is kept."""
         super().__post_init__()
-        size = self.size
-        gathered = gather(self.masks.values(), size) if self.masks else torch.zeros(1, 1, size, size)
+        gathered = self.predicted
         if self.masks and self.readout is not None:
             gathered = clear_mask(gathered, self.photo_pm1, to_pm1(self.aligned))
         object.__setattr__(self, "gathered", gathered)
+
+    @cached_property
+    def predicted(self) -> Tensor:
+        """The gathered mask as SAMM predicts it, before it is cleared, (1, 1, S, S) float32 in 0…1."""
+        size = self.size
+        return gather(self.masks.values(), size) if self.masks else torch.zeros(1, 1, size, size)
 
     @cached_property
     def views_pm1(self) -> tuple[Tensor, Tensor, Tensor]:
