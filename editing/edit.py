@@ -216,7 +216,7 @@ def _finish(
     if inversion.tone:
         picture = inversion.tone.apply(picture)
     if recipe.masks == "adaptive" and inversion.masks and not recipe.only_blends:
-        gathered = adaptive_mask(gathered, *inversion.views_pm1, picture)
+        gathered = adaptive_mask(gathered, inversion.predicted, *inversion.views_pm1, picture)
     return Edit(crop=crop, w_plus=code, aligned_pm1=picture, gathered=gathered, recipe=recipe)
 
 

@@ -32,23 +32,29 @@ SHARE = 0.1  # of the edit's own clearest change that is the least upper limit: 
 CLEAREST = 0.98  # quantile of the change that is meant
 SOFT_PX = 1.5  # deviation of the blur before that: hair and noise wander without an edit
 KEPT_DOUBT = 2.0  # how much clearer a change must be where the mask keeps the photo: 1 + this times
-FOREIGN_DOUBT = 4.0  # and where something foreign lies, likewise
-FOREIGN = (0.25, 0.5)  # disagreement of photo and un-edited drawing: nothing foreign, surely foreign
+FOREIGN_DOUBT = 12.0  # and where something foreign lies, likewise
+FOREIGN = (0.06, 0.2)  # disagreement of photo and un-edited drawing: nothing foreign, surely foreign
 FOREIGN_PX = 3.0  # deviation of its blur
-BELIEVED = (0.1, 0.5)  # mask below which a disagreement is a poor drawing, above which something foreign
+BELIEVED = (0.15, 0.5)  # mask below which a disagreement is a poor drawing, above which something foreign
 SPECK_PX, HOLE_PX = 1, 4  # half widths of the largest speck that is left out and hole that is filled
-THING_PX = 2  # half width of the smallest foreign thing
+THING_PX = 3  # half width of the smallest foreign thing
 REACH_PX = 2  # the change is widened by this, since a contour's old place is seldom wholly under it
 FEATHER_PX = 1.5
 
 
 def adaptive_mask(
-    keep_photo: Tensor, photo_pm1: Tensor, drawn_pm1: Tensor, before_pm1: Tensor, after_pm1: Tensor
+    keep_photo: Tensor,
+    predicted: Tensor,
+    photo_pm1: Tensor,
+    drawn_pm1: Tensor,
+    before_pm1: Tensor,
+    after_pm1: Tensor,
 ) -> Tensor:
     """Keep the photo where an edit leaves the drawing alone or something foreign lies.
 
     Args:
         keep_photo: (1, 1, S, S), the mask of the inversion.
+        predicted: (1, 1, H, H), the same before it is cleared, in any size.
         photo_pm1: (1, 3, V, V), the crop; this and the next three in any size.
         drawn_pm1: (1, 3, V, V), the aligned picture of the inversion before the read-out.
         before_pm1: (1, 3, V, V), the same with it.
@@ -56,7 +62,8 @@ def adaptive_mask(
     """
     kept = area_resize(keep_photo, WORK_SIZE)
     change = blur(_apart(before_pm1, after_pm1), SOFT_PX)
-    foreign = rise(disagreement(photo_pm1, drawn_pm1, FOREIGN_PX), FOREIGN) * rise(kept, BELIEVED)
+    foreign = rise(disagreement(photo_pm1, drawn_pm1, FOREIGN_PX), FOREIGN)
+    foreign = foreign * rise(area_resize(predicted, WORK_SIZE), BELIEVED)
     foreign = open_(close(foreign, THING_PX), THING_PX + 1)
     stirred = SHARE * float(change.flatten().quantile(CLEAREST))
     low, high = (limit * max(1.0, stirred / CHANGED[1]) for limit in CHANGED)
