@@ -22,6 +22,7 @@ from editing.edit import Edit
 from editing.page import controls, files, gpu
 from editing.page import sentences as texts
 from editing.page.gate import GATE
+from editing.page.idle import IDLE
 from editing.page.pictures import (
     COMPARE,
     face_strip,
@@ -44,7 +45,7 @@ from samm.crop.photo import open_photo
 from samm.crop.png import save_png
 from samm.crop.quad import crop_face, manual_quad, quad_placement
 from samm.crop.turn import turn_warning, upright_faces
-from samm.errors import OptionError, PhotoError, UserError, WeightsError
+from samm.errors import OptionError, PhotoError, UserError
 from samm.inversion import Inversion
 
 # What a visitor may choose about likeness: steps of refining the code, and of tuning the generator after it.
@@ -84,7 +85,8 @@ def guarded(handler: Callable[..., Iterator[Updates]]) -> Callable[..., Iterator
         # A handler that yields nothing would empty all its outputs; this leaves them as they are.
         yield {"status": gr.skip()}
         try:
-            yield from handler(*args)
+            with IDLE.awake():
+                yield from handler(*args)
             return
         except Stopped:
             sentence = "Stopped. Nothing was changed."
@@ -137,15 +139,14 @@ def on_photo(_: Session, upload: dict | None, request: gr.Request) -> Iterator[U
     }
     if not upload:
         return
-    if gpu.MODEL is None:
-        raise WeightsError(gpu.MISSING)
+    engine = gpu.engine()
     admitted = GATE.file(upload, request.session_hash)
     photo_u8 = open_photo(admitted)
     folder = files.new_folder()
     visit.folders.append(folder)
     photo = files.copy_upload(admitted, folder)
     visit.photo = photo
-    turned_deg, photo_u8, faces = upright_faces(photo_u8, gpu.DETECTOR)
+    turned_deg, photo_u8, faces = upright_faces(photo_u8, engine.detector)
     if turned_deg:
         save_png(photo_u8, photo)  # all that follows opens the photo from there
         gr.Warning(turn_warning(turned_deg, "turning the photo and choosing it again"))
@@ -255,8 +256,8 @@ def on_invert(
     yield {"status": texts.say("Inverting…"), "stop": gr.Button(visible=True)}
     start = time.perf_counter()
     recipe = session.recipe
-    crop = Crop(Photo(session.photo), session.quad, gpu.MODEL.domain)
-    crop.pixels(gpu.MODEL.resolution)  # read and judged here
+    crop = Crop(Photo(session.photo), session.quad, gpu.engine().model.domain)
+    crop.pixels(gpu.engine().model.resolution)  # read and judged here
     try:
         inversion = gpu.invert_on_gpu(crop, None if gpu.ZERO_GPU else tell_or_stop)
         tell_or_stop("Blending", 1, 1)
@@ -270,7 +271,7 @@ def on_invert(
         return
     sentence = f"Done in {seconds:.1f} s. {kept}"
     gpu.warm_up()
-    if choice == "Fast" and not gpu.ON_GPU:
+    if choice == "Fast" and not gpu.is_fast():
         sentence += f" For more likeness choose {_slower(inversion)}."
     for doing, improve, steps in zip(
         ("refining the likeness", "tuning the generator to your photo"),
@@ -400,7 +401,7 @@ def on_words(
         raise OptionError("Type what you want to see, for example 'blonde hair'.")
     word = TextEdit(target, neutral or TextEdit.neutral, strength, focus)
     words = (*(old for old in session.words if old.target != word.target), word)
-    for warning in gpu.TOOLS.warnings(Recipe(texts=(word,))) if gpu.TOOLS else []:
+    for warning in gpu.engine().moves.warnings(Recipe(texts=(word,))):
         gr.Warning(html.escape(warning))
     recipe = replace(session.recipe, texts=words)
     for updates in _change(replace(session, words=words), recipe, view, tinted, request):
@@ -637,7 +638,7 @@ def on_strip(session: Session, across: str, down: str) -> Iterator[Updates]:
         values = [(b, a) for b in strengths(down, GRID) for a in strengths(across, GRID)]
         captions = [f"{_named(across, a)}, {_named(down, b)}" for b, a in values]
     yield {"status": texts.say(f"Drawing {len(recipes)} pictures…")}
-    size = min(size, gpu.MODEL.resolution)
+    size = min(size, gpu.engine().model.resolution)
     pictures = gpu.strip_on_gpu(unpack(session.inversion), recipes, size)
     columns = STRIP_COLUMNS if down == NO_GRID else GRID
     yield {

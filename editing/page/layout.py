@@ -53,7 +53,6 @@ HEAD = """<style>
 :focus-visible { outline: 3px solid var(--primary-600) !important; outline-offset: 2px; }
 @media (max-width: 899px) { footer button, .toast-close { min-height: 44px; min-width: 44px; } }
 </style>"""
-SIZE = gpu.MODEL.resolution if gpu.MODEL else 1024
 TEXT_STRENGTH = 0.8  # a phrase at 1 is plain to see, and often a little too much
 
 
@@ -300,9 +299,10 @@ def more_column() -> None:
         object_fit="contain",
         format="jpeg",
     )
+    size = gpu.resolution() or 1024
     with gr.Row(elem_id="downloads"):
         for name, label in {
-            "download": f"Download portrait (PNG, {SIZE}×{SIZE})",
+            "download": f"Download portrait (PNG, {size}×{size})",
             "download_photo": "Download whole photo (PNG, original size)",
             "download_masks": "Masks (ZIP)",
             "download_recipe": "Recipe (JSON)",
@@ -326,10 +326,10 @@ def controls_column() -> None:
         gr.Button("Stop", elem_id="stop", visible=False)
     gr.Radio(
         list(handlers.LIKENESS),
-        value="Faithful" if gpu.ON_GPU else "Fast",
+        value="Faithful" if gpu.is_fast() else "Fast",
         label="Likeness",
         info="Faithful shows the fast result first, then refines it on your photo, which takes "
-        f"{'seconds' if gpu.ON_GPU else 'minutes'}; tuned also bends the generator to it, for the closest "
+        f"{'seconds' if gpu.is_fast() else 'minutes'}; tuned also bends the generator to it, for the closest "
         "likeness.",
         elem_id="likeness",
     )
@@ -516,13 +516,14 @@ def build() -> gr.Blocks:
         return texts.introduction(privacy(how))
 
     folders.claim(FOLDER, files.LIVES_S)
+    gpu.load()
     with wall.GatedBlocks(title=texts.TITLE, fill_width=True, delete_cache=(600, files.LIVES_S)) as demo:
         state = gr.State(
             Session(), time_to_live=files.LIVES_S, delete_callback=lambda left: files.delete(left.folder)
         )
         headline = gr.Markdown(texts.introduction(privacy(how_served(os.environ))))
-        if gpu.MISSING:
-            gr.Markdown(f"**Model files are missing.** {gpu.MISSING}", elem_id="missing")
+        if gpu.missing():
+            gr.Markdown(f"**Model files are missing.** {gpu.missing()}", elem_id="missing")
         with gr.Row(elem_id="page"):
             with gr.Column(elem_id="left"):
                 with gr.Column(elem_id="source"):
