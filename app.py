@@ -19,7 +19,8 @@ from samm.allocator import keep_large_buffers  # noqa: E402
 
 keep_large_buffers()
 
-from editing.page.layout import build, launch  # noqa: E402
+from editing.page.launch import launch  # noqa: E402
+from editing.page.layout import build  # noqa: E402
 
 demo = build()
 

@@ -1,5 +1,4 @@
-"""The page's parts: what a visitor's session holds, what a GPU does for it, what is shown and what is said.
+"""The page: `layout` puts `tabs` and `regions` together, each of them one file with all that belongs to it.
 
-`app.py` lays the page out and connects it with `handlers`. Only here does the program know about Gradio and
-ZeroGPU; `samm` and the rest of `editing` do not.
+Only here does the program know about Gradio and ZeroGPU; `samm` and the rest of `editing` do not.
 """

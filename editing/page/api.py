@@ -11,12 +11,13 @@ from functools import wraps
 from typing import Any
 
 import gradio as gr
+from gradio.events import api as offer
 
 import samm
-from editing.edit import edit
 from editing.page import gpu
 from editing.page.files import new_folder, put, save_picture
 from editing.page.gate import GATE
+from editing.page.idle import IDLE
 from editing.page.sentences import PHRASES
 from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.file import from_json, to_json
@@ -25,7 +26,7 @@ from editing.recipe.recipe import COMPONENT_RANGE, COMPONENTS, TEXT_RANGE, Recip
 from samm.crop.crop import Photo
 from samm.crop.faces import NO_FACE
 from samm.crop.png import png_bytes
-from samm.errors import OptionError, PhotoError, UserError, WeightsError
+from samm.errors import OptionError, PhotoError, UserError
 from samm.inversion import Inversion
 from samm.method.masking import STRENGTH_RANGE
 from samm.pixels import mask_to_u8
@@ -39,7 +40,8 @@ def _told(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def wrapper(*args: Any) -> Any:
         try:
-            return function(*args)
+            with IDLE.awake():
+                return function(*args)
         except UserError as error:
             raise gr.Error(str(error), print_exception=False) from error
         except gr.Error:
@@ -91,11 +93,11 @@ def edit_photo(photo: dict | None, recipe: str) -> tuple[str, str, str]:
         raise OptionError('recipe must be a line such as "age +2, blonde hair 0.8", or JSON as text.')
     wanted = from_json(recipe) if recipe.lstrip().startswith("{") else parse(recipe)
     require_quick(wanted)
-    for warning in gpu.TOOLS.warnings(wanted) if gpu.TOOLS else []:
+    for warning in gpu.engine().moves.warnings(wanted):
         gr.Warning(html.escape(warning))
     inversion = _invert(photo, 0)
     if wanted.only_blends:
-        edited = edit(inversion, wanted, gpu.MODEL, gpu.TOOLS)  # blending only
+        edited = gpu.engine().edit(inversion, wanted)  # blending only
     else:
         edited = gpu.edit_on_gpu(inversion, wanted)
     folder = new_folder()
@@ -107,7 +109,7 @@ def describe() -> dict:
     """Say what recipes may hold: attributes with their limits, phrases that work, ranges, and the model."""
     return {
         "model": gpu.PRESET,
-        "size": gpu.MODEL.resolution if gpu.MODEL else None,
+        "size": gpu.resolution(),
         "version": samm.__version__,
         "attributes": {
             name: {"info": a.info, "low": a.low, "high": a.high, "step": a.step}
@@ -144,21 +146,20 @@ def publish() -> None:
             **call,
         )
         gr.on(gr.Button().click, edit_photo, [photo, recipe], [*results, made], api_name="edit", **call)
-    gr.api(describe, api_name="describe")
+    offer(describe, api_name="describe")
 
 
 def _invert(photo: dict | None, number: float) -> Inversion:
     """Open a photo and invert one of its faces."""
     if not photo:
         raise PhotoError("Call /invert first or pass the photo.")
-    if gpu.MODEL is None:
-        raise WeightsError(gpu.MISSING)
-    photo_of = Photo.open(GATE.recorded(photo)).upright(gpu.MODEL.domain, gpu.DETECTOR)
-    faces = photo_of.locate(gpu.MODEL.domain, gpu.DETECTOR)
+    engine = gpu.engine()
+    upright = Photo.open(GATE.recorded(photo)).upright(engine.model.domain, engine.detector)
+    faces = upright.locate(engine.model.domain, engine.detector)
     if not faces:
         raise PhotoError(NO_FACE)
     if not 0 <= number < len(faces):
         raise PhotoError(f"There is no face {number:g}; the photo has {len(faces)}, counted from 0.")
     crop = faces[int(number)]
-    crop.pixels(gpu.MODEL.resolution)  # read and judged here
+    crop.pixels(engine.model.resolution)  # read and judged here
     return gpu.invert_on_gpu(crop, None)

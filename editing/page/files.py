@@ -1,40 +1,35 @@
-"""The files that a visitor takes home, and where a visit's files lie until they are deleted."""
+"""Where the files of visits lie until they are deleted, and the pictures that are written there."""
 
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import secrets
 import shutil
 import tempfile
 import time
-import zipfile
 from pathlib import Path
 
 import numpy as np
 from gradio.utils import get_upload_folder
 from PIL import Image
-from safetensors.torch import save as to_safetensors
 
-from editing.edit import Edit
 from editing.page import folders
 from editing.page.gate import EXAMPLES, GATE, has_example
-from editing.page.session import Session, unpack
-from editing.recipe.file import provenance, to_json
+from editing.recipe.file import provenance
 from editing.recipe.line import slug
 from editing.recipe.recipe import Recipe
 from samm.crop.png import png_bytes
-from samm.pixels import mask_to_u8
 
 __all__ = [
     "EXAMPLES",
     "LIVES_S",
     "copy_upload",
     "delete",
+    "name_of",
     "new_folder",
-    "parcel",
     "put",
+    "put_away",
     "save_picture",
     "sweep",
 ]
@@ -97,65 +92,17 @@ def put(picture_u8: np.ndarray, folder: Path, extension: str = "png") -> str:
 
 def save_picture(picture_u8: np.ndarray, folder: Path, recipe: Recipe) -> str:
     """Write a PNG to show and to take home, recipe and provenance inside; returns its path."""
-    path = Path(tempfile.mkdtemp(dir=folder)) / _name(recipe, "", "png")
-    path.write_bytes(png_bytes(picture_u8, provenance(recipe)))
+    return put_away(png_bytes(picture_u8, provenance(recipe)), folder, name_of(recipe, "", "png"))
+
+
+def put_away(data: bytes, folder: Path, name: str) -> str:
+    """Write a file under its own name into a new folder of a visit; returns its path."""
+    path = Path(tempfile.mkdtemp(dir=folder)) / name
+    path.write_bytes(data)
     return str(path)
 
 
-def parcel(kind: str, session: Session, edited: Edit) -> str:
-    """Write one of the downloads and give its path.
-
-    Args:
-        kind: portrait, photo, masks, recipe or latent.
-        session: with an inversion.
-        edited: the present picture.
-    """
-    recipe = session.recipe
-    if kind == "portrait":
-        return session.after
-    if kind == "photo":
-        return save_picture(edited.whole(), session.folder, recipe)
-    make, suffix, extension = _MAKERS[kind]
-    path = Path(tempfile.mkdtemp(dir=session.folder)) / _name(recipe, suffix, extension)
-    path.write_bytes(make(session, edited))
-    return str(path)
-
-
-def _masks(session: Session, edited: Edit) -> bytes:
-    """Zip the level masks and the mask of the present picture, white is kept from the photo."""
-    stream = io.BytesIO()
-    masks = {**unpack(session.inversion).masks, "gathered": edited.keep_photo}
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, mask in masks.items():
-            archive.writestr(f"mask_{name}.png", png_bytes(mask_to_u8(mask)))
-    return stream.getvalue()
-
-
-def _recipe(session: Session, edited: Edit) -> bytes:
-    return to_json(session.recipe).encode()
-
-
-def _latent(session: Session, edited: Edit) -> bytes:
-    """Store the codes before and after attributes and components, flows and masks, and tuned weights."""
-    inversion = unpack(session.inversion)
-    tensors = {"w_plus": inversion.w_plus, "w_plus_edited": edited.w_plus}
-    for name, levels in (("flow", inversion.flows), ("mask", inversion.masks)):
-        tensors |= {f"{name}_{r}": field for r, field in levels.items()}
-    tensors |= {f"tuned.{name}": difference for name, difference in inversion.tuned.items()}
-    metadata = {"preset": inversion.preset, "recipe": to_json(session.recipe)}
-    if inversion.tuned:
-        metadata["tuned"] = "Before drawing, add each tensor tuned.NAME to the generator's weight NAME."
-    return to_safetensors({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata)
-
-
-_MAKERS = {
-    "masks": (_masks, "masks", "zip"),
-    "recipe": (_recipe, "recipe", "json"),
-    "latent": (_latent, "latent", "safetensors"),
-}
-
-
-def _name(recipe: Recipe, suffix: str, extension: str) -> str:
+def name_of(recipe: Recipe, suffix: str, extension: str) -> str:
     """Name a file samm_<UTC>_<recipe>[_<suffix>].<extension>."""
     parts = ["samm", time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()), slug(recipe), suffix]
     return f"{'_'.join(filter(None, parts))}.{extension}"

@@ -1,8 +1,8 @@
 """The models, and the functions that a GPU may run; elsewhere they run here, on the CPU.
 
 On ZeroGPU a function below runs in another process, killed at any time: what goes in and out is pickled, what
-it writes to globals is lost, and of its errors only `gr.Error` arrives with its text. So models and tools are
-loaded when this module is imported, and photos are read and judged outside.
+it writes to globals is lost, and of its errors only `gr.Error` arrives with its text. So `load` is called
+once before the page is served, and photos are read and judged outside.
 """
 
 from __future__ import annotations  # noqa: I001 - `spaces` comes before anything that may start CUDA
@@ -12,10 +12,12 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Sequence
-from functools import cache, wraps
-from typing import Any
+from dataclasses import dataclass
+from functools import cache
+from typing import TypeVar
 
 import spaces
+from spaces.config import Config
 import gradio as gr
 import numpy as np
 import torch
@@ -26,20 +28,22 @@ from editing.recipe.recipe import Recipe
 from editing.moves.moves import Moves
 from samm.crop.crop import Crop
 from samm.crop.faces import FaceDetector
-from samm.inversion import Inversion, Options, Progress
+from samm.inversion import Inversion, Progress
 
 __all__ = [
-    "DETECTOR",
     "LANE",
-    "MISSING",
-    "MODEL",
-    "ON_GPU",
-    "TOOLS",
+    "PRESET",
     "ZERO_GPU",
+    "Engine",
     "edit_on_gpu",
+    "engine",
     "invert_on_gpu",
+    "is_fast",
+    "load",
+    "missing",
     "our_fault",
     "refine_on_gpu",
+    "resolution",
     "strip_on_gpu",
     "tune_on_gpu",
     "warm_up",
@@ -47,51 +51,115 @@ __all__ = [
 
 log = logging.getLogger("samm.page")
 
-MODEL: samm.Model | None = None
-DETECTOR: FaceDetector | None = None
-TOOLS: Moves | None = None
-MISSING = ""  # which file is missing and what to do; the page opens all the same
 PRESET = "tiny" if os.environ.get("SAMM_TINY") else "mobile"
 CLIP = os.environ.get("SAMM_CLIP")  # a full CLIP for words, instead of the embedded text model
-ZERO_GPU = bool(spaces.config.Config.zero_gpu)
+ZERO_GPU = bool(Config.zero_gpu)
 # What shares the GPU waits for one another here; ZeroGPU has a queue of its own.
 LANE = {"concurrency_id": "gpu", "concurrency_limit": None if ZERO_GPU else 1}
 
-try:
-    MODEL, DETECTOR = samm.load(PRESET), samm.load_detector()
-    TOOLS = Moves(MODEL, clip=CLIP)
-    if ZERO_GPU:
-        TOOLS.prepare()
-except samm.WeightsError as error:
-    MISSING = str(error)
-
+_Result = TypeVar("_Result")
 _WARM = threading.Lock()  # taken once and for all
-ON_GPU = MODEL is not None and MODEL.device.type == "cuda"
 
 
-def _careful(function: Callable[..., Any]) -> Callable[..., Any]:
+@dataclass(frozen=True)
+class Engine:
+    """What draws: a model, what finds faces for it, and what its recipes move."""
+
+    model: samm.Model
+    detector: FaceDetector
+    moves: Moves
+
+    @staticmethod
+    def load(device: str | None = None) -> Engine:
+        """Load the page's preset; on the best device there is if None.
+
+        Raises:
+            WeightsError: a file is missing or damaged.
+        """
+        model = samm.load(PRESET, device)
+        return Engine(model, samm.load_detector(), Moves(model, clip=CLIP))
+
+    def invert(self, crop: Crop, tell: Progress | None) -> Inversion:
+        """Give the fast inversion of a crop."""
+        return samm.invert(crop, self.model, progress=tell)
+
+    def refine(self, inversion: Inversion, steps: int, tell: Progress | None) -> Inversion:
+        """Give the faithful inversion that follows a fast one."""
+        return samm.refine(inversion, self.model, steps, tell)
+
+    def tune(self, inversion: Inversion, steps: int, tell: Progress | None) -> Inversion:
+        """Tune the generator to the photo of an inversion."""
+        return samm.tune(inversion, self.model, steps, tell)
+
+    def edit(self, inversion: Inversion, recipe: Recipe) -> Edit:
+        """Draw one recipe."""
+        return edit(inversion, recipe, self.model, self.moves)
+
+    def strip(self, inversion: Inversion, recipes: Sequence[Recipe], size: int) -> list[np.ndarray]:
+        """Draw several recipes in one batch; gives small pictures, uint8 (size, size, 3)."""
+        return [drawn.blended for drawn in edit_all(inversion, recipes, self.model, self.moves, size)]
+
+
+class _Loaded:
+    """The one engine of this process, or why there is none."""
+
+    engine: Engine | None = None
+    missing: str = "The models are not loaded; call load first."
+
+
+def load() -> None:
+    """Load the engine; where a file is missing, the page opens all the same and `missing` says which."""
+    try:
+        _Loaded.engine, _Loaded.missing = Engine.load(), ""
+        if ZERO_GPU:
+            _Loaded.engine.moves.prepare()
+    except samm.WeightsError as error:
+        _Loaded.engine, _Loaded.missing = None, str(error)
+
+
+def engine() -> Engine:
+    """Give the loaded engine.
+
+    Raises:
+        WeightsError: there is none, with the file that is missing.
+    """
+    if _Loaded.engine is None:
+        raise samm.WeightsError(_Loaded.missing)
+    return _Loaded.engine
+
+
+def missing() -> str:
+    """Say which file is missing and what to do; "" where all is well."""
+    return _Loaded.missing
+
+
+def resolution() -> int | None:
+    """Tell the edge of a finished picture in pixels; None without an engine."""
+    return _Loaded.engine and _Loaded.engine.model.resolution
+
+
+def is_fast() -> bool:
+    """Tell whether a GPU draws."""
+    return _Loaded.engine is not None and _Loaded.engine.model.device.type == "cuda"
+
+
+def _carefully(work: Callable[[Engine], _Result]) -> _Result:
     """Let a person's own errors pass the border of processes, and try a full GPU's work again on the CPU."""
-
-    @wraps(function)
-    def wrapper(*args: Any) -> Any:
-        try:
-            return function(MODEL, TOOLS, *args)
-        except samm.UserError as error:
-            raise (gr.Error(str(error)) if ZERO_GPU else error) from error
-        except torch.cuda.OutOfMemoryError as error:
-            if ZERO_GPU:
-                raise gr.Error("The GPU is full. Try again in a moment.") from error
-            log.warning("the GPU is full; working on the CPU instead")
-            torch.cuda.empty_cache()
-        return function(*_on_cpu(), *args)
-
-    return wrapper
+    try:
+        return work(engine())
+    except samm.UserError as error:
+        raise (gr.Error(str(error)) if ZERO_GPU else error) from error
+    except torch.cuda.OutOfMemoryError as error:
+        if ZERO_GPU:
+            raise gr.Error("The GPU is full. Try again in a moment.") from error
+        log.warning("the GPU is full; working on the CPU instead")
+        torch.cuda.empty_cache()
+    return work(_on_cpu())
 
 
 @cache
-def _on_cpu() -> tuple[samm.Model, Moves]:
-    model = samm.load(PRESET, "cpu")
-    return model, Moves(model, clip=CLIP)
+def _on_cpu() -> Engine:
+    return Engine.load("cpu")
 
 
 def our_fault(error: Exception) -> str:
@@ -104,52 +172,44 @@ def our_fault(error: Exception) -> str:
 def warm_up() -> None:
     """Load in the background what the first words would otherwise wait for: about four seconds of imports."""
     if not ZERO_GPU and _WARM.acquire(blocking=False):
-        threading.Thread(target=_prepare, name="warm-up", daemon=True).start()
+        threading.Thread(target=_prepare, args=[engine().moves], name="warm-up", daemon=True).start()
 
 
-def _prepare() -> None:
+def _prepare(moves: Moves) -> None:
     try:
-        TOOLS.prepare()
+        moves.prepare()
     except samm.WeightsError as error:  # said again, to the visitor, when words are used
         log.warning("%s", error)
 
 
-@spaces.GPU(duration=15)
-@_careful
-def invert_on_gpu(model: samm.Model, tools: Moves, crop: Crop, tell: Progress | None) -> Inversion:
-    """Give the fast inversion of a crop that has its pixels; `tell` is None where it cannot be pickled."""
-    return samm.invert(crop, model, Options(), tell)
+# ZeroGPU asks for plain functions of a module. `tell` is None where it cannot be pickled.
 
 
 @spaces.GPU(duration=15)
-@_careful
-def refine_on_gpu(
-    model: samm.Model, tools: Moves, inversion: Inversion, steps: int, tell: Progress | None
-) -> Inversion:
+def invert_on_gpu(crop: Crop, tell: Progress | None) -> Inversion:
+    """Give the fast inversion of a crop that has its pixels."""
+    return _carefully(lambda engine: engine.invert(crop, tell))
+
+
+@spaces.GPU(duration=15)
+def refine_on_gpu(inversion: Inversion, steps: int, tell: Progress | None) -> Inversion:
     """Give the faithful inversion that follows a fast one."""
-    return samm.refine(inversion, model, steps, tell)
+    return _carefully(lambda engine: engine.refine(inversion, steps, tell))
 
 
 @spaces.GPU(duration=15)
-@_careful
-def tune_on_gpu(
-    model: samm.Model, tools: Moves, inversion: Inversion, steps: int, tell: Progress | None
-) -> Inversion:
+def tune_on_gpu(inversion: Inversion, steps: int, tell: Progress | None) -> Inversion:
     """Tune the generator to the photo of an inversion."""
-    return samm.tune(inversion, model, steps, tell)
+    return _carefully(lambda engine: engine.tune(inversion, steps, tell))
 
 
 @spaces.GPU(duration=5)
-@_careful
-def edit_on_gpu(model: samm.Model, tools: Moves, inversion: Inversion, recipe: Recipe) -> Edit:
+def edit_on_gpu(inversion: Inversion, recipe: Recipe) -> Edit:
     """Draw one recipe."""
-    return edit(inversion, recipe, model, tools)
+    return _carefully(lambda engine: engine.edit(inversion, recipe))
 
 
 @spaces.GPU(duration=10)
-@_careful
-def strip_on_gpu(
-    model: samm.Model, tools: Moves, inversion: Inversion, recipes: Sequence[Recipe], size: int
-) -> list[np.ndarray]:
+def strip_on_gpu(inversion: Inversion, recipes: Sequence[Recipe], size: int) -> list[np.ndarray]:
     """Draw several recipes in one batch; gives small pictures, uint8 (size, size, 3)."""
-    return [drawn.blended for drawn in edit_all(inversion, recipes, model, tools, size)]
+    return _carefully(lambda engine: engine.strip(inversion, recipes, size))

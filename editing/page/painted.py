@@ -28,7 +28,8 @@ def check_painted(editor: gr.ImageEditor, value: Any) -> None:
     """
     if not isinstance(value, dict):
         return
-    layers = value.get("layers") if isinstance(value.get("layers"), list) else []
+    layers = value.get("layers")
+    layers = layers if isinstance(layers, list) else []
     pictures = [value.get("background"), value.get("composite"), *layers]
     waiting = editor.blob_storage.get(str(value.get("id")))
     if waiting:

@@ -1,4 +1,4 @@
-"""What the page shows of a session: views, masks, thumbnails, the strip of faces. Plain arrays in and out."""
+"""What the page shows of a visit: views, masks, thumbnails, the strip of faces. Plain arrays in and out."""
 
 from __future__ import annotations
 
@@ -9,25 +9,20 @@ import numpy as np
 from PIL import Image
 
 from editing.edit import Edit, undrawn
-from editing.page.session import Session, unpack, unpack_edit
+from editing.page.packing import unpack, unpack_edit
+from editing.page.sentences import BLENDED, GENERATED, KEPT, WHOLE
+from editing.page.session import Inverted
 from editing.recipe.line import describe
 from editing.recipe.recipe import Recipe
-from samm.crop.faces import Face
-from samm.crop.quad import crop_face
+from samm.crop.crop import Crop
 from samm.inversion import Inversion
 from samm.networks.ops import area_resize
 from samm.pixels import mask_to_u8
 
 __all__ = [
-    "BLENDED",
-    "COMPARE",
-    "EDITED",
-    "GENERATED",
-    "KEPT",
-    "VIEWS",
-    "WHOLE",
     "Shown",
     "face_strip",
+    "kept_mask",
     "kept_share",
     "mask_items",
     "overlay",
@@ -36,14 +31,6 @@ __all__ = [
     "view_of",
 ]
 
-COMPARE, EDITED, BLENDED, GENERATED, KEPT, WHOLE = VIEWS = (
-    "Before / after",
-    "Edited",
-    "Inversion only",
-    "Generator only",
-    "Kept from photo",
-    "Whole photo",
-)
 MASK_PX = 512  # the gathered mask is shown at this size; the download has it in full
 FACE_PX = 160
 THUMBNAIL_PX = 128
@@ -59,25 +46,26 @@ class Shown:
     alt: str
 
 
-def present(session: Session, recipe: Recipe | None = None) -> Edit:
-    """Blend the session's last drawing with its paint, at the mask strength of `recipe` or its own."""
-    recipe = recipe or session.recipe
-    inversion = unpack(session.inversion)
-    if session.edit is None:
+def present(visit: Inverted, recipe: Recipe | None = None) -> Edit:
+    """Blend the visit's last drawing with its paint, at the mask strength of `recipe` or its own."""
+    recipe = recipe or visit.recipe
+    inversion = unpack(visit.inversion)
+    if visit.edit is None:
         edited = undrawn(inversion, recipe)
     else:
-        edited = unpack_edit(session.edit, inversion.crop)
+        edited = unpack_edit(visit.edit, inversion.crop)
         edited = replace(edited, recipe=replace(edited.recipe, mask_strength=recipe.mask_strength))
-    if session.paint is None:
+    if visit.paint is None:
         return edited
-    keep, draw = session.paint.at(inversion.size)
+    keep, draw = visit.paint.at(inversion.size)
     return replace(edited, keep=keep, draw=draw)
 
 
-def view_of(session: Session, edited: Edit, name: str) -> Shown:
-    """Give the one picture of a view; `COMPARE` shows the same as `EDITED`, beside the crop."""
+def view_of(visit: Inverted, edited: Edit) -> Shown:
+    """Give the one picture of the visit's view; `COMPARE` shows the same as `EDITED`, beside the crop."""
+    name = visit.view
     if name == BLENDED:
-        plain = present(replace(session, edit=None))
+        plain = present(replace(visit, edit=None))
         return Shown(plain.blended, "Inverted portrait, not edited: photo and generator blended")
     if name == GENERATED:
         return Shown(edited.aligned, "The generator's picture before blending")
@@ -85,8 +73,8 @@ def view_of(session: Session, edited: Edit, name: str) -> Shown:
         kept = edited.photo_u8 * edited.mask[..., None]
         return Shown(kept.round().astype(np.uint8), "What is kept from the photo, on black")
     if name == WHOLE:
-        return Shown(edited.whole(), f"Whole photo with the {_named(session.recipe)}")
-    return Shown(edited.blended, _named(session.recipe).capitalize())
+        return Shown(edited.whole(), f"Whole photo with the {_named(visit.recipe)}")
+    return Shown(edited.blended, _named(visit.recipe).capitalize())
 
 
 def overlay(edited: Edit) -> Shown:
@@ -101,12 +89,17 @@ def kept_share(edited: Edit) -> str:
     return f"{100 * edited.kept:.0f} % of the picture is kept from your photo; the generator draws the rest."
 
 
-def mask_items(inversion: Inversion, edited: Edit) -> list[tuple[np.ndarray, str]]:
+def kept_mask(edited: Edit) -> Shown:
+    """Give the mask of a picture, where white is kept from the photo."""
+    small = area_resize(edited.keep_photo, min(edited.size, MASK_PX))
+    return Shown(mask_to_u8(small), f"Mask: white is kept from your photo, {100 * edited.kept:.0f} %")
+
+
+def mask_items(inversion: Inversion, kept: Shown, edited: Edit) -> list[tuple[np.ndarray, str]]:
     """Give the level masks, coarsest first, and the mask of the present picture, with captions."""
-    size = edited.keep_photo.shape[-1]
-    items = [(mask, r, mask) for r, mask in inversion.masks.items()]
-    items.append((area_resize(edited.keep_photo, min(size, MASK_PX)), size, edited.keep_photo))
-    return [(mask_to_u8(shown), f"{r}×{r} · {100 * mask.mean():.0f} % kept") for shown, r, mask in items]
+    items = [(mask_to_u8(mask), r, mask) for r, mask in inversion.masks.items()]
+    items.append((kept.picture, edited.size, edited.keep_photo))
+    return [(shown, f"{r}×{r} · {100 * mask.mean():.0f} % kept") for shown, r, mask in items]
 
 
 def thumbnail(picture_u8: np.ndarray) -> np.ndarray:
@@ -115,18 +108,15 @@ def thumbnail(picture_u8: np.ndarray) -> np.ndarray:
     return np.asarray(small)
 
 
-def face_strip(photo_u8: np.ndarray, found: Sequence[Face]) -> list[tuple[np.ndarray, str]]:
-    """Give a small crop of each face with a caption that says where it is."""
+def face_strip(crops: Sequence[Crop]) -> list[tuple[np.ndarray, str]]:
+    """Give a small picture of each face with a caption that says where in the photo it is."""
     thirds = ("left", "middle", "right")
-    width = photo_u8.shape[1]
 
-    def place(face: Face) -> str:
-        return thirds[int(np.clip(3 * face.center_xy[0] / width, 0, 2))]
+    def place(crop: Crop) -> str:
+        width = crop.photo.pixels.shape[1]
+        return thirds[int(np.clip(3 * crop.placement.center_xy[0] / width, 0, 2))]
 
-    return [
-        (crop_face(photo_u8, face.quad, FACE_PX), f"Face {number} — {place(face)}")
-        for number, face in enumerate(found, 1)
-    ]
+    return [(crop.pixels(FACE_PX), f"Face {number} — {place(crop)}") for number, crop in enumerate(crops, 1)]
 
 
 def _named(recipe: Recipe) -> str:

@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import html
 
-__all__ = ["ABOUT", "EMPTY", "EXPIRED", "PHRASES", "TITLE", "introduction", "say"]
+__all__ = [
+    "ABOUT",
+    "BLENDED",
+    "COMPARE",
+    "EDITED",
+    "EMPTY",
+    "EXPIRED",
+    "GENERATED",
+    "KEPT",
+    "PHRASES",
+    "TITLE",
+    "UNDO_TURN",
+    "VIEWS",
+    "WHOLE",
+    "introduction",
+    "say",
+]
 
 TITLE = "SAMM face editor"
 EMPTY = "Upload a portrait or pick an example."
+UNDO_TURN = "Undo the turn"  # a button's label, also in the sentence that says that a photo was turned
 EXPIRED = "Your photo was deleted from this page, which keeps photos for less than an hour; upload it again."
 ABOUT = """
 **How it works.** An encoder finds a code for your face and a generator draws it. SAMM (Yang, Xu and Chen,
@@ -27,6 +44,14 @@ page is closed, and at the latest within an hour. Results say in their data that
 Xu, Chen, *Out-of-domain GAN inversion via Invertibility Decomposition for Photo-Realistic Human Face
 Manipulation*, ICCV 2023.
 """
+COMPARE, EDITED, BLENDED, GENERATED, KEPT, WHOLE = VIEWS = (
+    "Before / after",
+    "Edited",
+    "Inversion only",
+    "Generator only",
+    "Kept from photo",
+    "Whole photo",
+)
 # One click each; their figures are in the table of words of `editing/README.md`.
 PHRASES = (
     "blonde hair",

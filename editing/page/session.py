@@ -1,85 +1,53 @@
-"""What one browser tab has reached, as plain values: photo, crop, inversion, edit, history.
+"""What one browser tab has reached: a `Visit` has a photo or none, an `Inverted` the inversion of one.
 
-A `Session` is replaced as a whole and never changed. Pictures and masks are kept without loss but compressed,
-and tuned weights in a file of the visit, so that a visitor costs a server less than 6 MB; `unpack` and
-`unpack_edit` hold the last few ready to use.
+Both are plain values, replaced as a whole and never changed. Photos lie on the disk; for what else is large
+see `editing.page.packing`.
 """
 
 from __future__ import annotations
 
-import io
-import os
-import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
-from safetensors.torch import load as from_safetensors
-from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
-from editing.edit import Edit
-from editing.page.sentences import EXPIRED
+from editing.page.packing import PackedEdit, PackedInversion, pack
+from editing.page.sentences import COMPARE, EXPIRED
 from editing.recipe.recipe import Recipe, TextEdit
-from samm.crop.crop import Crop
-from samm.crop.faces import Face
+from samm.crop.crop import Crop, Photo
 from samm.errors import PhotoError
-from samm.inversion import Inversion, Options
-from samm.pixels import mask_to_u8, to_pm1
+from samm.inversion import Inversion
 
-__all__ = [
-    "HISTORY",
-    "PackedEdit",
-    "PackedInversion",
-    "Paint",
-    "Session",
-    "Step",
-    "forget",
-    "pack",
-    "pack_edit",
-    "unpack",
-    "unpack_edit",
-]
+__all__ = ["GESTURE_S", "HISTORY", "Inverted", "Opened", "Paint", "Step", "Visit", "inverted"]
 
 HISTORY = 20  # steps that can be gone back to
 GESTURE_S = 2.0  # changes of one control that follow each other faster are one step
 
 
 @dataclass(frozen=True, eq=False)
-class PackedInversion:
-    """An `Inversion` in a quarter of its size; see there for the fields. The others follow from them.
+class Opened:
+    """A photo that was opened.
 
-    `crop` holds no pixels, `photo` its own; `tuned` is the file in the visit's folder that holds the weights,
-    None without.
+    Attributes:
+        id: of this photo in this position, in which it was turned upright or not.
+        folder: all files that belong to it are in it.
+        photo: its file there, without pixels in memory.
+        crops: of the faces that were found, largest first.
     """
 
-    crop: Crop
-    photo: bytes
-    aligned: bytes
-    w_plus: Tensor
-    preset: str
-    options: Options
-    flows: Mapping[int, Tensor]
-    masks: Mapping[int, Tensor]
-    seconds: Mapping[str, float]
-    refined: int
-    tuned: Path | None
-    tuned_steps: int
+    id: str
+    folder: Path
+    photo: Photo
+    crops: tuple[Crop, ...] = ()
 
-
-@dataclass(frozen=True, eq=False)
-class PackedEdit:
-    """An `Edit` in a tenth of its size; mask and result follow again from these fields."""
-
-    recipe: Recipe
-    w_plus: Tensor
-    aligned: bytes
-    gathered: bytes
+    @staticmethod
+    def of(id: str, folder: Path, photo: Photo, crops: tuple[Crop, ...]) -> Opened:
+        """Keep a photo with a path, and its crops, without their pixels."""
+        light = Photo(photo.path, name=photo.name, turned_deg=photo.turned_deg)
+        return Opened(id, folder, light, tuple(replace(crop, photo=light, cut={}) for crop in crops))
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,166 +76,141 @@ class Paint:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the history: how the picture was made, and the file of a small one."""
-
-    recipe: Recipe
-    thumbnail: str
-    control: str = ""  # that made it
-    at_s: float = 0.0  # when, on a clock that only goes forward
-
-
-@dataclass(frozen=True)
-class Session:
-    """What one browser tab has reached.
+    """One step of the history.
 
     Attributes:
-        folder: of this visit; all its files are in it.
-        photo: file of the upload; None before there is one.
-        faces: found in it.
-        quad: (4, 2), the corners of the crop to invert; None until there is a choice.
-        inversion: of the crop.
-        edit: the last drawing; None while the inversion is unchanged.
+        plain: how the picture was made, but for words.
         words: the rows of the words tab; unlike a recipe's they may have the strength 0.
-        paint: what was painted over the mask.
-        steps: the history, oldest first; `at` is the present one.
-        strip: recipes of the strip or grid that is shown.
-        before, after: files of the crop and of the present result.
+        thumbnail: file of a small picture.
+        control: that made it; "" is never part of a gesture.
+        at_s: when, on a clock that only goes forward.
     """
 
-    folder: Path | None = None
-    photo: Path | None = None
-    faces: tuple[Face, ...] = ()
-    quad: np.ndarray | None = None
-    inversion: PackedInversion | None = None
+    plain: Recipe
+    words: tuple[TextEdit, ...]
+    thumbnail: str
+    control: str = ""
+    at_s: float = 0.0
+
+    @property
+    def recipe(self) -> Recipe:
+        """How the picture was made."""
+        return replace(self.plain, texts=self.words)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Visit:
+    """A browser tab.
+
+    Attributes:
+        tab: Gradio's name for it; "" for a call from elsewhere.
+        view: which picture is looked at.
+        overlay: whether what the generator draws is tinted instead.
+        opened: the photo; None before there is one.
+        crop: the crop to invert, without pixels; None until there is a choice.
+    """
+
+    tab: str = ""
+    view: str = COMPARE
+    overlay: bool = False
+    opened: Opened | None = None
+    crop: Crop | None = None
+
+    @property
+    def photo_id(self) -> str:
+        """Which photo this is; "" without one."""
+        return self.opened.id if self.opened else ""
+
+    def begun(self, opened: Opened | None = None, crop: Crop | None = None) -> Visit:
+        """Derive the visit that a photo, or another crop of it, begins anew."""
+        return Visit(tab=self.tab, view=self.view, overlay=self.overlay, opened=opened, crop=crop)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Inverted(Visit):
+    """A browser tab whose crop is inverted.
+
+    Attributes:
+        opened: the photo.
+        crop: that was inverted.
+        inversion: of the crop.
+        before: file of the crop.
+        after: file of the present result.
+        edit: the last drawing; None while the inversion is unchanged.
+        paint: what was painted over the mask; None where nothing was.
+        steps: the history, oldest first; `at` is the present one.
+        strip: recipes of the strip or grid that is shown.
+    """
+
+    opened: Opened = field()
+    crop: Crop = field()
+    inversion: PackedInversion
+    before: str = ""
+    after: str = ""
     edit: PackedEdit | None = None
-    words: tuple[TextEdit, ...] = ()
     paint: Paint | None = None
     steps: tuple[Step, ...] = ()
     at: int = -1
     strip: tuple[Recipe, ...] = ()
-    before: str = ""
-    after: str = ""
+
+    @staticmethod
+    def of(visit: Visit, inversion: Inversion) -> Inverted:
+        """Begin with an inversion, or a better one, of a visit's crop.
+
+        Raises:
+            PhotoError: the visit has no photo any more.
+        """
+        if visit.opened is None or visit.crop is None:
+            raise PhotoError(EXPIRED)
+        known = {each.name: getattr(visit, each.name) for each in fields(Visit)}
+        return Inverted(**known, inversion=pack(inversion, visit.opened.folder))
+
+    @property
+    def folder(self) -> Path:
+        """Where the visit's files lie."""
+        return self.opened.folder
 
     @property
     def recipe(self) -> Recipe:
         """How the present picture is made."""
         return self.steps[self.at].recipe if self.steps else Recipe()
 
-    def inverted(self, inversion: PackedInversion) -> Session:
-        """Derive the session that an inversion, or a better one of the same face, begins anew."""
-        return Session(self.folder, self.photo, self.faces, self.quad, inversion)
+    @property
+    def words(self) -> tuple[TextEdit, ...]:
+        """The rows of the words tab."""
+        return self.steps[self.at].words if self.steps else ()
 
-    def stepped(
-        self, recipe: Recipe, thumbnail: str, control: str, now_s: float, took_s: float = 0.0
-    ) -> Session:
-        """Derive the session with one more step; it replaces the last one of the same gesture.
+    def stepped(self, step: Step, took_s: float = 0.0) -> Inverted:
+        """Derive the visit with one more step; it replaces the last one of the same gesture.
 
         Args:
-            recipe: of the step.
-            thumbnail: file of a small picture of its result.
-            control: what made it; "" is never part of a gesture.
-            now_s: the time.
+            step: the new one.
             took_s: how long it was worked on, which is no pause of the visitor.
         """
         steps = self.steps[: self.at + 1]
-        last = steps[-1] if steps else None
-        same_gesture = bool(control and last and last.control == control)
-        if same_gesture and now_s - took_s - last.at_s < GESTURE_S and self.at == len(self.steps) - 1:
-            steps = steps[:-1]
-        steps = (*steps, Step(recipe, thumbnail, control, now_s))[-HISTORY:]
+        if steps and self.at == len(self.steps) - 1 and step.control and steps[-1].control == step.control:
+            paused_s = step.at_s - took_s - steps[-1].at_s
+            steps = steps[:-1] if paused_s < GESTURE_S else steps
+        steps = (*steps, step)[-HISTORY:]
         return replace(self, steps=steps, at=len(steps) - 1)
 
-    def at_step(self, index: int) -> Session:
-        """Derive the session that shows a step of the history; beyond its ends it stays as it is."""
-        if not 0 <= index < len(self.steps):
-            return self
-        return replace(self, at=index, words=self.steps[index].recipe.texts)
+    def with_words(self, words: tuple[TextEdit, ...]) -> Inverted:
+        """Derive the visit whose present step has other rows of words."""
+        steps = list(self.steps)
+        steps[self.at] = replace(steps[self.at], words=words)
+        return replace(self, steps=tuple(steps))
+
+    def at_step(self, index: int) -> Inverted:
+        """Derive the visit that shows a step of the history; beyond its ends it stays as it is."""
+        return replace(self, at=index) if 0 <= index < len(self.steps) else self
 
 
-def pack(inversion: Inversion, folder: Path) -> PackedInversion:
-    """Compress an inversion; what tuning added to the generator goes into a file in the visit's folder."""
-    return PackedInversion(
-        crop=inversion.crop.light(),
-        photo=_compress(inversion.photo_u8),
-        aligned=_compress(inversion.aligned),
-        w_plus=inversion.w_plus,
-        preset=inversion.preset,
-        options=inversion.options,
-        flows=inversion.flows,
-        masks=inversion.masks,
-        seconds=inversion.seconds,
-        refined=inversion.refined,
-        tuned=_put_weights(inversion.tuned, folder) if inversion.tuned else None,
-        tuned_steps=inversion.tuned_steps,
-    )
-
-
-@lru_cache(maxsize=4)
-def unpack(packed: PackedInversion) -> Inversion:
-    """Give an inversion back, without its `generated` picture.
+def inverted(visit: Visit) -> Inverted:
+    """Take a visit as one with an inversion.
 
     Raises:
-        PhotoError: its tuned weights have been deleted with the visit.
+        PhotoError: it has none, or none any more.
     """
-    return Inversion(
-        crop=packed.crop.light().with_pixels(_expand(packed.photo)),
-        w_plus=packed.w_plus,
-        aligned_pm1=to_pm1(_expand(packed.aligned)),
-        preset=packed.preset,
-        options=packed.options,
-        flows=packed.flows,
-        masks=packed.masks,
-        seconds=packed.seconds,
-        refined=packed.refined,
-        tuned=_read_weights(packed.tuned) if packed.tuned else {},
-        tuned_steps=packed.tuned_steps,
-    )
-
-
-def pack_edit(edit: Edit) -> PackedEdit:
-    """Compress an edit; its mask to 8 bits, half a level of the result."""
-    return PackedEdit(edit.recipe, edit.w_plus, _compress(edit.aligned), _compress(mask_to_u8(edit.gathered)))
-
-
-@lru_cache(maxsize=4)
-def unpack_edit(packed: PackedEdit, crop: Crop) -> Edit:
-    """Give an edit of a crop back, without paint."""
-    gathered = torch.from_numpy(_expand(packed.gathered)[..., 0] / np.float32(255))[None, None]
-    return Edit(
-        crop=crop,
-        w_plus=packed.w_plus,
-        aligned_pm1=to_pm1(_expand(packed.aligned)),
-        gathered=gathered,
-        recipe=packed.recipe,
-    )
-
-
-def forget() -> None:
-    """Drop what is held ready to use; called when a visitor leaves."""
-    unpack.cache_clear()
-    unpack_edit.cache_clear()
-
-
-def _put_weights(weights: Mapping[str, Tensor], folder: Path) -> Path:
-    descriptor, name = tempfile.mkstemp(dir=folder, prefix="tuned_", suffix=".safetensors")
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(to_safetensors(dict(weights)))
-    return Path(name)
-
-
-def _read_weights(file: Path) -> dict[str, Tensor]:
-    try:
-        return from_safetensors(file.read_bytes())
-    except FileNotFoundError as error:
-        raise PhotoError(EXPIRED) from error
-
-
-def _compress(picture_u8: np.ndarray) -> bytes:
-    """Compress a picture without loss; WebP packs as fast as PNG at its fastest, and a quarter smaller."""
-    stream = io.BytesIO()
-    Image.fromarray(picture_u8).save(stream, "WEBP", lossless=True, method=0, quality=0)
-    return stream.getvalue()
-
-
-def _expand(data: bytes) -> np.ndarray:
-    return np.array(Image.open(io.BytesIO(data)).convert("RGB"))
+    if not isinstance(visit, Inverted):
+        raise PhotoError(EXPIRED)
+    return visit

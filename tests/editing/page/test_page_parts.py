@@ -91,6 +91,8 @@ def gpu():
         patch.setenv("SAMM_TINY", "1")
         from editing.page import gpu
 
+        patch.setattr(gpu, "PRESET", "tiny")
+        gpu.load()
         yield gpu
 
 
@@ -477,6 +479,8 @@ def _there(name: str, *args: object) -> object:
     """Call a function of the page in the process that this one runs in."""
     from editing.page import gpu
 
+    if gpu.missing():
+        gpu.load()
     return getattr(gpu, name)(*args)
 
 
@@ -491,11 +495,10 @@ def worker():
 
 
 @pytest.fixture
-def far_gpu(gpu, worker, tiny, tools, detector, monkeypatch):
+def far_gpu(gpu, worker, monkeypatch):
     """The page's own process on a ZeroGPU Space: whatever the GPU does happens in `worker`."""
     sent = []
-    for name, value in {"MODEL": tiny, "TOOLS": tools, "DETECTOR": detector, "ZERO_GPU": True}.items():
-        monkeypatch.setattr(gpu, name, value)
+    monkeypatch.setattr(gpu, "ZERO_GPU", True)
     for name in ("invert_on_gpu", "refine_on_gpu", "tune_on_gpu", "edit_on_gpu", "strip_on_gpu"):
 
         def call(*args, name=name):
@@ -551,13 +554,11 @@ def test_a_whole_visit_works_where_the_gpu_is_in_another_process(far_gpu, tmp_pa
 
 
 @pytest.fixture
-def near(gpu, tiny, tools, detector, monkeypatch, tmp_path):
+def near(gpu, monkeypatch, tmp_path):
     """A visitor of a page whose work is done here, with a photo and no inversion yet."""
     from editing.page import handlers
 
-    values = {"MODEL": tiny, "TOOLS": tools, "DETECTOR": detector, "ZERO_GPU": False, "ON_GPU": False}
-    for name, value in values.items():
-        monkeypatch.setattr(gpu, name, value)
+    monkeypatch.setattr(gpu, "ZERO_GPU", False)
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     me = SimpleNamespace(session_hash="near")
     upload = uploaded(HOPPER)
@@ -634,40 +635,39 @@ def test_no_call_asks_for_more_than_fifteen_seconds_of_a_gpu():
 
 
 def fails_with(error: Exception):
-    def function(model, tools):
+    def work(engine):
         raise error
 
-    return function
+    return work
 
 
 def test_on_a_shared_gpu_errors_arrive_as_one_sentence(gpu, monkeypatch):
     monkeypatch.setattr(gpu, "ZERO_GPU", True)
     with pytest.raises(gr.Error, match="Type what you want") as caught:
-        gpu._careful(fails_with(samm.OptionError("Type what you want to see.")))()
+        gpu._carefully(fails_with(samm.OptionError("Type what you want to see.")))
     assert pickle.loads(pickle.dumps(str(caught.value.message))) == "Type what you want to see."
     with pytest.raises(gr.Error, match="The GPU is full. Try again in a moment"):
-        gpu._careful(fails_with(torch.cuda.OutOfMemoryError("CUDA out of memory")))()
+        gpu._carefully(fails_with(torch.cuda.OutOfMemoryError("CUDA out of memory")))
 
 
 def test_at_home_an_error_of_ours_stays_what_it_is(gpu, monkeypatch):
     monkeypatch.setattr(gpu, "ZERO_GPU", False)
     with pytest.raises(samm.OptionError, match="one of two"):
-        gpu._careful(fails_with(samm.OptionError("choose one of two")))()
+        gpu._carefully(fails_with(samm.OptionError("choose one of two")))
     with pytest.raises(ZeroDivisionError):
-        gpu._careful(fails_with(ZeroDivisionError()))()
+        gpu._carefully(fails_with(ZeroDivisionError()))
 
 
 def test_at_home_a_full_gpu_hands_the_work_to_the_cpu(gpu, monkeypatch):
     monkeypatch.setattr(gpu, "ZERO_GPU", False)
-    monkeypatch.setattr(gpu, "_on_cpu", lambda: ("cpu model", "cpu tools"))
+    monkeypatch.setattr(gpu, "_on_cpu", lambda: "on the CPU")
     tried = []
 
-    @gpu._careful
-    def work(model, tools, number):
-        tried.append(model)
-        if model is gpu.MODEL:
+    def work(engine):
+        tried.append(engine)
+        if engine is gpu.engine():
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
-        return model, tools, number
+        return engine, 3
 
-    assert work(3) == ("cpu model", "cpu tools", 3)
-    assert tried == [gpu.MODEL, "cpu model"]
+    assert gpu._carefully(work) == ("on the CPU", 3)
+    assert tried == [gpu.engine(), "on the CPU"]

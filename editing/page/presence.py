@@ -1,0 +1,78 @@
+"""What a server knows of open browser tabs besides their visits: whether to stop, and what to delete."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from editing.page import files
+from editing.page.gate import GATE
+from editing.page.packing import forget
+from editing.page.session import Visit
+
+__all__ = ["Presence", "Stopped", "is_current", "leave", "presence"]
+
+
+class Stopped(Exception):
+    """The visitor pressed Stop."""
+
+
+@dataclass
+class Presence:
+    """One open browser tab.
+
+    Attributes:
+        stop: set when what runs for it is to stop.
+        photo_id: of its newest photo; "" without one.
+        folders: of its photos, oldest first.
+    """
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    photo_id: str = ""
+    folders: list[Path] = field(default_factory=list)
+
+    def clear(self) -> None:
+        """Stop what still runs for an older photo, and let go of that."""
+        self.stop.set()
+        self.photo_id = ""
+        # The folder of the photo before stays until the next one: the browser may still be fetching from it.
+        while len(self.folders) > 1:
+            files.delete(self.folders.pop(0))
+
+    def new_folder(self) -> Path:
+        """Make a folder for one more photo."""
+        self.folders.append(files.new_folder())
+        return self.folders[-1]
+
+    def new_photo(self) -> str:
+        """Give the id of another newest photo."""
+        self.photo_id = secrets.token_hex(8)
+        return self.photo_id
+
+
+_PRESENT: dict[str, Presence] = {}  # by Gradio's session hash
+
+
+def presence(tab: str) -> Presence:
+    """Find or begin the presence of a browser tab."""
+    return _PRESENT.setdefault(tab, Presence())
+
+
+def is_current(visit: Visit) -> bool:
+    """Tell whether no other photo has come while this one was worked on."""
+    return presence(visit.tab).photo_id == visit.photo_id
+
+
+def leave(tab: str) -> None:
+    """Forget a visitor whose tab was closed: all files of the visit go now."""
+    if tab:
+        GATE.leave(tab)
+    gone = _PRESENT.pop(tab, None)
+    if gone is None:
+        return
+    gone.stop.set()
+    forget()
+    for folder in gone.folders:
+        files.delete(folder)

@@ -1,0 +1,90 @@
+"""What all on the page that depends on the picture shows of a visit; files are written, nothing is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+
+from editing.edit import Edit
+from editing.page import files, ids
+from editing.page.packing import unpack
+from editing.page.parts import Updates
+from editing.page.pictures import kept_mask, kept_share, mask_items, overlay, view_of
+from editing.page.sentences import COMPARE, say
+from editing.page.session import Inverted
+from editing.recipe.line import describe
+from editing.recipe.recipe import Recipe
+from samm.inversion import Inversion
+
+__all__ = ["PAINT_PX", "canvas", "cleared", "pictures", "put_all", "result", "shown"]
+
+PAINT_PX = 512  # edge of the brush's canvas
+
+
+def cleared() -> Updates:
+    """Give everything on the page that depends on a picture as it is without one."""
+    empty = dict.fromkeys((ids.COMPARE, ids.STAGE, ids.MASKS, ids.STRIP, ids.HISTORY, ids.BRUSH))
+    return {
+        **empty,
+        ids.KEPT: gr.Image(value=None, visible="hidden"),
+        ids.UNDO: gr.Button(interactive=False),
+        ids.REDO: gr.Button(interactive=False),
+    }
+
+
+def shown(visit: Inverted, edited: Edit) -> Updates:
+    """Show a visit's picture, and say how it was made."""
+    recipe = visit.recipe
+    made = "No changes" if recipe == Recipe() else f"Edited: {describe(recipe)}"
+    return {**result(visit, edited), ids.STATUS: say(f"{made}. {kept_share(edited)}")}
+
+
+def result(visit: Inverted, edited: Edit) -> Updates:
+    """Write the result to a file, and give everything on the page that depends on it."""
+    visit = replace(visit, after=files.save_picture(edited.blended, visit.folder, visit.recipe))
+    kept = kept_mask(edited)
+    masks = put_all(mask_items(unpack(visit.inversion), kept, edited), visit.folder)
+    return {
+        ids.VISIT: visit,
+        **pictures(visit, edited),
+        ids.KEPT: gr.Image(value=masks[-1][0], alt_text=kept.alt, visible=True),
+        ids.MASKS: masks,
+        ids.HISTORY: gr.Gallery(
+            [(step.thumbnail, describe(step.recipe)) for step in visit.steps], selected_index=visit.at
+        ),
+        ids.UNDO: gr.Button(interactive=visit.at > 0),
+        ids.REDO: gr.Button(interactive=visit.at < len(visit.steps) - 1),
+        ids.STOP: gr.Button(visible=False),
+    }
+
+
+def pictures(visit: Inverted, edited: Edit) -> Updates:
+    """Give the one picture, or the pair, that the visit's view shows."""
+    one = overlay(edited) if visit.overlay else view_of(visit, edited)
+    pair = visit.view == COMPARE and not visit.overlay
+    is_result = one.picture is edited.blended
+    picture = visit.after if is_result else files.put(one.picture, visit.folder)
+    return {
+        ids.COMPARE: gr.ImageSlider(value=(visit.before, visit.after), visible=True)
+        if pair
+        else gr.ImageSlider(visible="hidden"),
+        ids.STAGE: gr.Image(value=picture, alt_text=one.alt, visible="hidden" if pair else True),
+    }
+
+
+def canvas(inversion: Inversion, folder: Path) -> Updates:
+    """Give the brush a clean canvas with the photo's crop in its background."""
+    step = max(1, inversion.size // PAINT_PX)
+    background = files.put(inversion.photo_u8[::step, ::step], folder)
+    return {ids.BRUSH: {"background": background, "layers": [], "composite": None}}
+
+
+def put_all(
+    items: Iterable[tuple[np.ndarray, str]], folder: Path, extension: str = "png"
+) -> list[tuple[str, str]]:
+    """Write the pictures of a gallery, which keep their captions."""
+    return [(files.put(picture, folder, extension), caption) for picture, caption in items]

@@ -1,0 +1,1 @@
+"""The page's tabs: what a visitor may change, one file each."""
