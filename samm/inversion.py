@@ -337,11 +337,13 @@ def _align_and_blend(code: Code, crop: Crop, model: Model, options: Options, clo
         aligned, alignment, maps = _align(
             replace(code, w_plus=w_plus), model, model.samm, options.iterations, clock
         )
-    aligned, readout, before = aligned.clamp(-1, 1), None, None
+    readout, before = None, None
     if options.readout:
         with clock.stage("Matching the photo"):
-            readout = _match(crop.pixels(model.resolution), aligned, maps, w_plus, alignment, model)
-            before, aligned = aligned, (aligned + readout(maps, model.resolution)).clamp(-1, 1)
+            readout = _match(
+                crop.pixels(model.resolution), aligned.clamp(-1, 1), maps, w_plus, alignment, model
+            )
+            before, aligned = aligned.clamp(-1, 1), aligned + readout(maps, model.resolution)
     tone = tone_of(crop.pixels(model.resolution))
 
     def toned(picture: Tensor) -> Tensor:

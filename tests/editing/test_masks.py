@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from samm.clearing import clear_mask
-from samm.regions import close, open_, widen
 
 from editing.masks import adaptive_mask
+from samm.method.clearing import clear_mask
+from samm.method.regions import close, open_, widen
 
 SIZE = 256
 FACE, EDGE, FAR = (
@@ -35,24 +35,29 @@ def _painted(picture, area, value):
 
 def test_without_a_change_all_is_the_photos(keep_photo, photo):
     drawn = 0.3 * torch.randn(photo.shape, generator=torch.Generator().manual_seed(0))
-    assert adaptive_mask(0.7 * keep_photo, photo, drawn, drawn, drawn).min() == 1
+    assert adaptive_mask(0.7 * keep_photo, keep_photo, photo, drawn, drawn, drawn).min() == 1
 
 
 def test_what_the_edit_changes_is_drawn_and_the_rest_is_the_photos(keep_photo, photo):
-    mask = adaptive_mask(keep_photo, photo, photo, photo, _painted(photo, FACE, 0.5))
+    mask = adaptive_mask(keep_photo, keep_photo, photo, photo, photo, _painted(photo, FACE, 0.5))
     assert mask[0, 0, FACE[0], FACE[1]].max() < 0.05
     assert mask[0, 0, :80].min() == mask[0, 0, :, :80].min() == 1
 
 
 def test_a_strong_change_beside_the_face_is_drawn(keep_photo, photo):
     """A head that turns moves there."""
-    mask = adaptive_mask(keep_photo, photo, photo, photo, _painted(photo, EDGE, 0.8))
+    mask = adaptive_mask(keep_photo, keep_photo, photo, photo, photo, _painted(photo, EDGE, 0.8))
     assert mask[0, 0, 120:136, 174:186].max() < 0.02
 
 
 def test_a_slight_change_is_drawn_in_the_face_and_not_in_the_backdrop(keep_photo, photo):
-    assert adaptive_mask(keep_photo, photo, photo, photo, _painted(photo, FACE, 0.09))[0, 0, 128, 128] < 0.05
-    assert adaptive_mask(keep_photo, photo, photo, photo, _painted(photo, FAR, 0.09)).min() > 0.95
+    assert (
+        adaptive_mask(keep_photo, keep_photo, photo, photo, photo, _painted(photo, FACE, 0.09))[
+            0, 0, 128, 128
+        ]
+        < 0.05
+    )
+    assert adaptive_mask(keep_photo, keep_photo, photo, photo, photo, _painted(photo, FAR, 0.09)).min() > 0.95
 
 
 def test_what_the_generator_could_not_draw_stays_the_photos(keep_photo, photo):
@@ -60,16 +65,19 @@ def test_what_the_generator_could_not_draw_stays_the_photos(keep_photo, photo):
     hat = _painted(photo, EDGE, -0.9)
     corrected = _painted(photo, EDGE, -0.8)
     after = _painted(photo, EDGE, -0.6)
-    assert adaptive_mask(keep_photo, hat, photo, corrected, after)[0, 0, 120:136, 176:184].min() > 0.95
-    without = adaptive_mask(keep_photo, hat, corrected, corrected, after)
+    assert (
+        adaptive_mask(keep_photo, keep_photo, hat, photo, corrected, after)[0, 0, 120:136, 176:184].min()
+        > 0.95
+    )
+    without = adaptive_mask(keep_photo, keep_photo, hat, corrected, corrected, after)
     assert without[0, 0, 120:136, 176:184].max() < 0.5
 
 
 def test_a_speck_of_change_is_left_out_and_a_speck_of_photo_goes(keep_photo, photo):
     speck = (slice(20, 23), slice(20, 23))
-    assert adaptive_mask(keep_photo, photo, photo, photo, _painted(photo, speck, 0.5)).min() == 1
+    assert adaptive_mask(keep_photo, keep_photo, photo, photo, photo, _painted(photo, speck, 0.5)).min() == 1
     holed = _painted(_painted(photo, FACE, 0.5), (slice(124, 132), slice(124, 132)), 0.0)
-    assert adaptive_mask(keep_photo, photo, photo, photo, holed)[0, 0, 128, 128] < 0.02
+    assert adaptive_mask(keep_photo, keep_photo, photo, photo, photo, holed)[0, 0, 128, 128] < 0.02
 
 
 @pytest.mark.parametrize("size", [256, 512])
@@ -77,7 +85,7 @@ def test_the_mask_stays_in_range_at_any_size(size):
     dice = torch.Generator().manual_seed(1)
     keep = torch.rand(1, 1, size, size, generator=dice)
     pictures = (torch.rand(1, 3, size, size, generator=dice) * 2 - 1 for _ in range(4))
-    mask = adaptive_mask(keep, *pictures)
+    mask = adaptive_mask(keep, keep, *pictures)
     assert mask.shape == keep.shape
     assert 0 <= mask.min() <= mask.max() <= 1
 

@@ -11,8 +11,10 @@ import torch
 import samm
 from samm.crop.domains import CARS
 from samm.likeness.refinement import RefineConfig, refine_steps
+from samm.method.clearing import clear_mask
 from samm.method.gathering import gather
 from samm.metrics import psnr, ssim
+from samm.pixels import to_pm1
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -36,7 +38,9 @@ def test_the_result_is_whole_and_survives_pickling(small, tiny):
     assert list(again.masks) == list(again.flows) == [32, 64, 128, 256]
     assert all(mask.shape == (1, 1, r, r) for r, mask in again.masks.items())
     assert all(flow.shape == (1, 2, r, r) for r, flow in again.flows.items())
-    assert torch.equal(again.gathered, gather(small.masks.values(), size))
+    predicted = gather(small.masks.values(), size)
+    assert torch.equal(again.gathered, clear_mask(predicted, small.photo_pm1, to_pm1(small.aligned)))
+    assert torch.equal(replace(small, readout=None).gathered, predicted)
 
 
 def test_mask_strength_ends(small):
@@ -72,7 +76,14 @@ def test_progress_tells_every_stage(tiny, tiny_crop):
     told = []
     samm.invert(tiny_crop, tiny, progress=lambda *event: told.append(event))
     stages = list(dict.fromkeys(stage for stage, _, _ in told))
-    assert stages == ["Encoding", "Drawing", "Aligning features", "Gathering masks", "Blending"]
+    assert stages == [
+        "Encoding",
+        "Drawing",
+        "Aligning features",
+        "Matching the photo",
+        "Gathering masks",
+        "Blending",
+    ]
     assert [done for stage, done, _ in told if stage == "Aligning features"] == [0, 1, 2, 3, 4]
 
 

@@ -18,7 +18,7 @@ def model() -> samm.Model:
 @pytest.fixture(scope="module")
 def alone(model, tiny_crop) -> samm.Inversion:
     crop = np.ascontiguousarray(tiny_crop[::2, ::2])
-    return samm.invert(crop, model, samm.Options(encoder_steps=1))
+    return samm.invert(crop, model, samm.Options(encoder_steps=1, readout=False))
 
 
 def test_the_generators_picture_is_the_result(alone):
@@ -43,6 +43,13 @@ def test_with_samm_there_is_no_notice(tiny, tiny_crop):
     inversion = samm.invert(tiny_crop, tiny, samm.Options(encoder_steps=1, iterations=1))
     assert inversion.notice is None
     assert "notice" not in inversion.report
+
+
+def test_a_read_out_needs_no_samm(alone, model):
+    matched = samm.invert(alone.crop, model, samm.Options(encoder_steps=1))
+    assert np.array_equal(matched.generated, alone.generated)
+    assert np.array_equal(matched.blended, matched.aligned)
+    assert matched.report["psnr"]["blended"] > alone.report["psnr"]["blended"]
 
 
 def test_it_survives_pickling_and_refinement(alone, model):

@@ -242,7 +242,7 @@ def test_a_recipe_is_applied_with_the_mask_strength_of_the_inversion(small, tiny
 @pytest.fixture
 def photos(tmp_path, tiny_crop, quick, monkeypatch) -> Path:
     """A folder with two photos, and a command that measures them quickly."""
-    monkeypatch.setattr("editing.command.__main__.load", lambda *arguments: quick)
+    monkeypatch.setattr("editing.command.evaluate.load", lambda *arguments: quick)
     monkeypatch.setattr(judging, "DRAWN", 3)
     (tmp_path / "photos").mkdir()
     save_png(tiny_crop, tmp_path / "photos" / "a.png")

@@ -5,10 +5,10 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from samm.readout import fit_readout, probe_codes, probe_maps, record
 
 import samm
 from editing import edit, edit_all, parse
+from samm.method.readout import fit_readout, probe_codes, probe_maps, record
 from samm.networks.ops import area_resize
 from samm.pixels import to_pm1, to_u8
 
