@@ -69,7 +69,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     judge.add_argument(
         "--search",
-        type=whole_number,
+        type=int,
         default=60,
         metavar="STEPS",
         help="steps of optimization, and of both phases of pti (default 60)",

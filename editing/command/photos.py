@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -141,8 +142,8 @@ def each_photo(choice: PhotoChoice, model: Model, options: Options, job: Job) ->
 def expand(names: Iterable[Path], out: Path | None = None) -> tuple[list[Path], int]:
     """List the photos behind files, folders and patterns, each once; what fails is told and counted.
 
-    What is left out of folders is told in one line. Among it are results of earlier runs, if `out` is one of
-    the folders.
+    Of a run that writes to `out`, what is left out of folders is told in one line, too. Among it are results
+    of earlier runs.
     """
     photos: dict[str, Path] = {}
     skipped, failures = Counter[str](), 0
@@ -155,11 +156,11 @@ def expand(names: Iterable[Path], out: Path | None = None) -> tuple[list[Path], 
             continue
         skipped += listing.skipped
         for path in listing.photos:
-            if path != name and out is not None and _is_within(path, out) and is_result(path):
+            if path != name and out is not None and _lies_in(path, out) and is_result(path):
                 skipped["result of an earlier run"] += 1
             else:
                 photos.setdefault(os.path.abspath(path), path)
-    if skipped:
+    if skipped and out is not None:
         complain("Left out: " + ", ".join(f"{count} × {why}" for why, count in skipped.items()) + ".")
     return list(photos.values()), failures
 
@@ -228,7 +229,8 @@ def _save(path: Path, place: Place, result: Result, record: dict[str, str], run:
         line = result.save(stem, place, record)
     except BaseException:  # a stop, too
         for ending in endings:
-            run.results.folder.joinpath(name + ending).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                run.results.folder.joinpath(name + ending).unlink()
         raise
     say(f"{stem.name}: {line}")
 
@@ -269,5 +271,5 @@ def _places(photo: Photo, run: _Run) -> Iterator[Place]:
     yield Place(crop, f"_face{number}" if number > 1 else "", tuple(notes))
 
 
-def _is_within(path: Path, folder: Path) -> bool:
-    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+def _lies_in(path: Path, folder: Path) -> bool:
+    return os.path.realpath(path.parent) == os.path.realpath(folder)

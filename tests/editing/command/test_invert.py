@@ -140,7 +140,7 @@ def test_evaluate_prints_a_table_and_writes_json(tmp_path, capsys, tiny_crop):
     assert len(json.loads(file.read_text())["photos"]) == 1
 
 
-@pytest.mark.parametrize("arguments", [("--limit", "-1"), ("--limit", "0"), ("--search", "0")])
+@pytest.mark.parametrize("arguments", [("--limit", "-1"), ("--limit", "0")])
 def test_counts_begin_at_one(arguments, tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         run("evaluate", tmp_path, *arguments)

@@ -47,7 +47,9 @@ def test_a_folder_gives_what_can_be_read_and_counts_the_rest(folder):
 
 
 def test_what_is_left_out_is_one_line(folder, capsys):
-    photos, failures = expand([folder, folder / "a.jfif", folder / "deep", folder / "nothing"])
+    photos, failures = expand(
+        [folder, folder / "a.jfif", folder / "deep", folder / "nothing"], folder / "out"
+    )
     assert (len(photos), failures) == (14, 0)  # each once; what is named outright fails later, by name
     line = f"Left out: 1 × {HEIC}, 2 × {OTHER}.\n"
     assert sorted(capsys.readouterr().err) == sorted(line)
