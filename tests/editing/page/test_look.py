@@ -134,6 +134,26 @@ def test_on_a_phone_photo_result_and_controls_follow_each_other(visit, address):
     assert handle["y"] >= result["y"] + result["height"]
 
 
+@pytest.mark.parametrize("screen", ["phone", "tablet", "desktop"])
+def test_what_is_kept_from_the_photo_stands_beside_the_result_and_follows_it(visit, address, screen):
+    page = visit(address, *SCREENS[screen])
+    expect(page.locator("#kept")).to_be_hidden()
+    invert(page)
+    for name in ("Before / after", "Edited", "Whole photo"):
+        view(page, name)
+        shown = "compare" if name == "Before / after" else "stage"
+        expect(page.locator(f"#{shown} img").first).to_have_js_property("complete", True)
+        result, kept = page.locator(f"#{shown}").bounding_box(), page.locator("#kept").bounding_box()
+        assert result["x"] + result["width"] <= kept["x"] + 1
+        assert kept["y"] == pytest.approx(result["y"], abs=2)
+        assert kept["width"] >= 80
+    tab(page, "Masks")
+    set_slider(page, "mask_strength", "Home")
+    expect(page.locator("#kept img")).to_have_attribute("alt", re.compile(r"photo, 0 %$"), timeout=60_000)
+    page.locator("#kept").get_by_label("Fullscreen").click()
+    expect(page.locator("#kept")).to_have_js_property("clientWidth", page.evaluate("innerWidth"))
+
+
 def test_on_a_desktop_the_result_stays_in_view(visit, address):
     page = visit(address, 1280, 900)
     invert(page)
