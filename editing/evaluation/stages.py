@@ -1,0 +1,65 @@
+"""The stages of the program that `python -m samm bench` times, each as a function without arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from editing.edit import edit, edit_all
+from editing.moves.moves import Moves
+from editing.recipe.line import parse
+from editing.recipe.recipe import Recipe
+from editing.strip import grid, strip
+from samm.crop.crop import Photo
+from samm.crop.png import png_bytes
+from samm.errors import PhotoError
+from samm.inversion import Options, invert, refine
+from samm.method.alignment import Alignment, replay
+from samm.models import Model
+from samm.networks.ops import area_resize
+
+__all__ = ["list_stages"]
+
+_STRIP_PX, _GRID_PX = 512, 256
+
+
+def list_stages(path: Path, model: Model) -> dict[str, Callable[[], object]]:
+    """Prepare a photo, its inversion and its edits, and list what can be timed on them, by name.
+
+    Raises:
+        PhotoError: the photo cannot be read, or shows nothing that the model draws.
+    """
+    photo, moves = Photo.open(path), Moves(model)
+    crops = photo.locate(model.domain)
+    if not crops:
+        raise PhotoError(f"There is no {model.domain.name} in {path.name}; choose another photo.")
+    crop, plain = crops[0], Options(model.encoder.default_steps, readout=False)
+    inversion = invert(crop, model)
+    view = area_resize(inversion.photo_pm1.to(model.device), model.encoder.input_size)
+    w_plus = inversion.w_plus.to(model.device)
+    aligned = replay(Alignment(dict(inversion.flows), dict(inversion.masks)))
+    older, blonde = parse("age +2"), parse("blonde hair 0.8")
+    edited = edit(inversion, older, model, moves)
+    moves.text_move(blonde.texts[0], inversion)  # loads the text model
+
+    def drawn_at(recipes: list[Recipe], size: int) -> object:
+        return edit_all(inversion, recipes, model, moves, min(size, model.resolution))
+
+    return {
+        "find": lambda: model.domain.locate(photo.pixels),
+        "crop": lambda: model.domain.crop(photo.pixels, crop.quad, model.resolution),
+        "encode": lambda: model.encoder.encode(view, model.generator, plain.encoder_steps),
+        "draw": lambda: model.generator.synthesize(w_plus),
+        "draw-aligned": lambda: model.generator.synthesize(w_plus, aligned),
+        "invert": lambda: invert(crop, model),
+        "invert-without-readout": lambda: invert(crop, model, plain),
+        "edit": lambda: edit(inversion, older, model, moves).blended,
+        "words": lambda: edit(inversion, blonde, model, moves).blended,
+        "mask-strength": lambda: replace(inversion, strength=1.5).blended,
+        "strip": lambda: drawn_at(strip(Recipe(), "age"), _STRIP_PX),
+        "grid": lambda: drawn_at(grid(Recipe(), "age", "smile"), _GRID_PX),
+        "refine-step": lambda: refine(inversion, model, 1),
+        "paste": lambda: edited.whole(),
+        "png": lambda: png_bytes(edited.blended),
+    }
