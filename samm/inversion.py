@@ -10,9 +10,7 @@ keeps the photo's pixel.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -21,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from samm.clock import Clock, Progress
 from samm.crop.crop import Crop
 from samm.crop.tone import Tone, tone_of
 from samm.errors import OptionError
@@ -47,9 +46,6 @@ __all__ = [
     "refine",
     "tune",
 ]
-
-# Called with (stage, done, total). Its answer True asks a search to stop with the best it has.
-Progress = Callable[[str, int, int], bool | None]
 
 MAX_STEPS = 500  # of a search
 
@@ -209,7 +205,7 @@ def invert(
     """
     model = model or shared()
     options = options or Options(encoder_steps=model.encoder.default_steps)
-    crop, clock = _as_crop(crop, model), _Clock(progress)
+    crop, clock = _as_crop(crop, model), Clock(progress)
     photo_pm1 = to_pm1(crop.pixels(model.resolution)).to(model.device)
     with clock.stage("Encoding"), model.autocast():
         code = model.encoder.encode(_encoder_view(photo_pm1, model), model.generator, options.encoder_steps)
@@ -251,7 +247,7 @@ def refine(inversion: Inversion, model: Model, steps: int, progress: Progress | 
     `progress` is told of every step; when it answers True the search ends with the best code so far.
     """
     options = replace(inversion.options, refine_steps=steps)
-    model, clock = drawing_model(model, inversion), _Clock(progress, inversion.seconds)
+    model, clock = drawing_model(model, inversion), Clock(progress, inversion.seconds)
     view, keep_photo, w_plus = _search_inputs(inversion, model)
     with clock.stage("Refining", steps) as tick, torch.inference_mode(False):
         search = refine_steps(view, keep_photo, model.generator, model.perceptual, w_plus, steps)
@@ -283,7 +279,7 @@ def tune(
         OptionError: `steps` outside its range.
     """
     options = replace(inversion.options, tune_steps=steps)
-    clock = _Clock(progress, inversion.seconds)
+    clock = Clock(progress, inversion.seconds)
     view, keep_photo, w_plus = _search_inputs(inversion, model)
     with clock.stage("Tuning", steps) as tick, torch.inference_mode(False):
         search = tune_steps(view, keep_photo, model.generator, model.perceptual, w_plus, steps, config)
@@ -308,7 +304,7 @@ def _search_inputs(inversion: Inversion, model: Model) -> tuple[Tensor, Tensor, 
 
 
 @torch.inference_mode()
-def _redraw(inversion: Inversion, w_plus: Tensor, model: Model, options: Options, clock: _Clock) -> Inversion:
+def _redraw(inversion: Inversion, w_plus: Tensor, model: Model, options: Options, clock: Clock) -> Inversion:
     """Align, mask and blend a photo again with another code or generator."""
     photo_pm1 = to_pm1(inversion.photo_u8).to(model.device)
     with clock.stage("Encoding"), model.autocast():
@@ -325,7 +321,7 @@ def _redraw(inversion: Inversion, w_plus: Tensor, model: Model, options: Options
     )
 
 
-def _align_and_blend(code: Code, crop: Crop, model: Model, options: Options, clock: _Clock) -> Inversion:
+def _align_and_blend(code: Code, crop: Crop, model: Model, options: Options, clock: Clock) -> Inversion:
     """Draw the code without and with SAMM, gather the masks, blend, and report."""
     w_plus = code.w_plus.float()
     with clock.stage("Drawing"), model.autocast():
@@ -345,10 +341,7 @@ def _align_and_blend(code: Code, crop: Crop, model: Model, options: Options, clo
             )
             before, aligned = aligned.clamp(-1, 1), aligned + readout(maps, model.resolution)
     tone = tone_of(crop.pixels(model.resolution))
-
-    def toned(picture: Tensor) -> Tensor:
-        return tone.apply(picture) if tone else picture
-
+    toned = tone.apply if tone else (lambda picture: picture)
     with clock.stage("Gathering masks"):
         inversion = Inversion(
             crop=crop,
@@ -387,7 +380,7 @@ def _match(
 
 
 def _align(
-    code: Code, model: Model, samm: Levels, iterations: int, clock: _Clock
+    code: Code, model: Model, samm: Levels, iterations: int, clock: Clock
 ) -> tuple[Tensor, Alignment, Mapping[int, Tensor]]:
     """Draw the code with SAMM and tell of each level; also give the maps that a read-out needs."""
     levels = samm.resolutions
@@ -407,19 +400,3 @@ def _align(
 
 def _encoder_view(photo_pm1: Tensor, model: Model) -> Tensor:
     return area_resize(photo_pm1, model.encoder.input_size)
-
-
-class _Clock:
-    """Tell a listener of each stage and keep the seconds it took."""
-
-    def __init__(self, progress: Progress | None, spent: Mapping[str, float] | None = None):
-        self._tell = progress or (lambda stage, done, total: None)
-        self.seconds = dict(spent or {})
-
-    @contextmanager
-    def stage(self, name: str, total: int = 1) -> Iterator[Callable[[int], bool | None]]:
-        """Time a stage of `total` steps; yields a function to call with the number of steps done."""
-        self._tell(name, 0, total)
-        start = time.perf_counter()
-        yield lambda done: self._tell(name, done, total)
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start

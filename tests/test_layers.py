@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 # From the bottom up. A room may import from itself and from rooms before it; training stands apart.
 FLOORS = [
     "samm.allocator",
+    "samm.clock",
     "samm.errors",
     "samm.pixels",
     "samm.frame",
