@@ -12,7 +12,7 @@ from editing.page import api, files, folders, gpu, ids, wall
 from editing.page import sentences as texts
 from editing.page.drawing import change
 from editing.page.launch import FOLDER
-from editing.page.parts import Part, Tab, Updates, read_recipe
+from editing.page.parts import Part, Tab, Updates, read_recipe, settings
 from editing.page.presence import leave
 from editing.page.privacy import how_served, privacy
 from editing.page.regions import downloads, history, inversion, photo, result
@@ -25,6 +25,7 @@ __all__ = ["PARTS", "TABS", "build", "on_controls"]
 TABS: tuple[Tab, ...] = (attributes.TAB, words.TAB, explore.TAB, masks.TAB, strip.TAB)
 PARTS: tuple[Part, ...] = (photo.PART, inversion.PART, *TABS, result.PART, history.PART, downloads.PART)
 INPUTS = tuple(name for part in PARTS for name in part.inputs)
+CONTROLS = tuple(settings(PARTS, Visit()))
 
 
 def build() -> gr.Blocks:
@@ -44,7 +45,7 @@ def build() -> gr.Blocks:
             gr.Markdown(f"**Model files are missing.** {gpu.missing()}", elem_id=ids.MISSING)
         with gr.Row(elem_id=ids.PAGE):
             _columns()
-        wiring = Wiring(demo, state, PARTS)
+        wiring = Wiring(demo, state, PARTS, CONTROLS)
         for part in PARTS:
             part.wire(wiring)
         _wire_inputs(wiring)

@@ -62,15 +62,17 @@ class Wiring:
         demo: the laid-out page.
         state: the visit of each browser tab.
         parts: of the page.
+        controls: all that their settings set. Found before the page is begun: updates look like elements, and
+            where they are made within it they are laid out.
     """
 
-    def __init__(self, demo: gr.Blocks, state: gr.State, parts: Sequence[Part]):
+    def __init__(self, demo: gr.Blocks, state: gr.State, parts: Sequence[Part], controls: Sequence[str]):
         self._elements: dict[str, Any] = {ids.VISIT: state}
         for block in demo.blocks.values():
             if name := getattr(block, "elem_id", None):
                 self._elements[name] = block
         self._parts = parts
-        self._controls = tuple(settings(parts, Visit()))
+        self._controls = tuple(controls)
 
     def __getitem__(self, name: str) -> Any:
         """Give an element."""

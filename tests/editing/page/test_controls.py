@@ -3,12 +3,13 @@
 import re
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 import torch
 from visits import HOPPER, OLDER, ROOT, begin, step
 
-from editing.page import ids
+from editing.page import ids, layout
 from editing.page.drawing import changed_control
 from editing.page.layout import INPUTS, PARTS
 from editing.page.parts import read_recipe, settings
@@ -19,6 +20,8 @@ from editing.page.tabs.words import STRENGTH_LIMIT, rows, with_strength
 from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.recipe import ComponentEdit, Recipe, TextEdit
 from samm.crop.crop import Photo
+
+SLIDERS = (*ATTRIBUTES, *ids.COMPONENTS, *ids.WORDS, *ids.CROP_SLIDERS, ids.MASK_STRENGTH, ids.STRENGTH)
 
 
 def set_values(visit: Visit) -> dict:
@@ -154,9 +157,15 @@ def test_paint_at_a_pictures_size_covers_the_same_part():
     assert torch.allclose(keep + draw, torch.ones(()))
 
 
+def test_the_page_has_each_element_once_and_none_without_an_id(tmp_path, monkeypatch):
+    monkeypatch.setattr(layout, "FOLDER", tmp_path / "page_test")
+    monkeypatch.setattr(layout.gpu, "load", lambda: None)
+    sliders = [block for block in layout.build().blocks.values() if isinstance(block, gr.Slider)]
+    assert sorted(block.elem_id for block in sliders) == sorted(set(SLIDERS))
+
+
 def test_style_sheet_and_script_name_only_elements_that_there_are():
-    listed = [value for name, value in vars(ids).items() if name.isupper() and name != "MAX_TEXTS"]
-    known = {each for value in listed for each in ([value] if isinstance(value, str) else value)}
+    known = {value for name, value in vars(ids).items() if name.isupper() and isinstance(value, str)}
     page = Path(ROOT / "editing" / "page")
     style = re.sub(r"/\*.*?\*/|\{[^}]*\}", "", (page / "style.css").read_text(), flags=re.DOTALL)
     named = re.findall(r"#([a-z_]+)", style + (page / "page.js").read_text())
