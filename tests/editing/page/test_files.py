@@ -53,7 +53,7 @@ def as_upload(recipe: Recipe) -> dict:
 
 
 def older(page) -> None:
-    set_slider(page, "age", "PageUp")
+    set_slider(page, "age", "End")
     wait_status(page, OLDER)
 
 

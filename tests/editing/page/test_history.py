@@ -23,7 +23,7 @@ def changed(page):
     view(page, "Edited")
     pictures = [picture(page)]
     for count, name in enumerate(CHANGES, 1):
-        set_slider(page, name, "PageUp")
+        set_slider(page, name, "End")
         pictures.append(seen_after(page, count))
     return page, pictures
 
