@@ -67,7 +67,7 @@ class Options:
         iterations: N of Algorithm 1, 1…5.
         refine_steps: optimization steps on w_plus, 0…500; 0 is the fast inversion.
         tune_steps: steps of tuning the generator to the photo after that, 0…500.
-        readout: match the drawn picture to the photo, see `samm.readout`.
+        readout: match the drawn picture to the photo, see `samm.method.readout`.
 
     Raises:
         OptionError: a value outside its range.
@@ -106,6 +106,7 @@ class Inversion(Picture):
         tuned_steps: tuning steps that were taken.
         readout: what matches this drawing and those of edits to the photo; None where it was turned off.
         drawn: the aligned picture before that, averaged to uint8 (V, V, 3); None likewise.
+        tone: of a photo without color of its own, which everything drawn takes on; None of a color photo.
     """
 
     gathered: Tensor = field(init=False, repr=False)  # follows from `masks`
@@ -120,6 +121,7 @@ class Inversion(Picture):
     tuned_steps: int = 0
     readout: Readout | None = field(default=None, repr=False)
     drawn: np.ndarray | None = field(default=None, repr=False)
+    tone: Tone | None = field(default=None, repr=False)
 
     def __post_init__(self):
         """Gather the levels' masks, cleared where there is a read-out; without any, nothing is kept."""
@@ -132,8 +134,7 @@ class Inversion(Picture):
     @cached_property
     def predicted(self) -> Tensor:
         """The gathered mask as SAMM predicts it, before it is cleared, (1, 1, S, S) float32 in 0…1."""
-        size = self.size
-        return gather(self.masks.values(), size) if self.masks else torch.zeros(1, 1, size, size)
+        return _gather(self.masks, self.size)
 
     @cached_property
     def views_pm1(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -144,11 +145,6 @@ class Inversion(Picture):
         aligned = area_resize(to_pm1(self.aligned), _VIEW_SIZE)
         drawn = aligned if self.drawn is None else to_pm1(self.drawn)
         return area_resize(self.photo_pm1, _VIEW_SIZE), drawn, aligned
-
-    @cached_property
-    def tone(self) -> Tone | None:
-        """The tone of a photo without color of its own, which everything drawn takes on; see there."""
-        return tone_of(self.photo_u8)
 
     @property
     def notice(self) -> str | None:
@@ -323,7 +319,7 @@ def _redraw(inversion: Inversion, w_plus: Tensor, model: Model, options: Options
 
 def _align_and_blend(code: Code, crop: Crop, model: Model, options: Options, clock: Clock) -> Inversion:
     """Draw the code without and with SAMM, gather the masks, blend, and report."""
-    w_plus = code.w_plus.float()
+    w_plus, photo_u8 = code.w_plus.float(), crop.pixels(model.resolution)
     with clock.stage("Drawing"), model.autocast():
         keep, maps = record() if model.samm is None else (None, {})
         generated = model.generator.synthesize(w_plus, keep).float()
@@ -336,11 +332,11 @@ def _align_and_blend(code: Code, crop: Crop, model: Model, options: Options, clo
     readout, before = None, None
     if options.readout:
         with clock.stage("Matching the photo"):
-            readout = _match(
-                crop.pixels(model.resolution), aligned.clamp(-1, 1), maps, w_plus, alignment, model
-            )
-            before, aligned = aligned.clamp(-1, 1), aligned + readout(maps, model.resolution)
-    tone = tone_of(crop.pixels(model.resolution))
+            before = aligned.clamp(-1, 1)
+            missing = to_pm1(photo_u8).to(model.device) - before
+            readout = _match(missing, maps, w_plus, alignment, model)
+            aligned = aligned + readout(maps, model.resolution)
+    tone = tone_of(photo_u8)
     toned = tone.apply if tone else (lambda picture: picture)
     with clock.stage("Gathering masks"):
         inversion = Inversion(
@@ -355,6 +351,7 @@ def _align_and_blend(code: Code, crop: Crop, model: Model, options: Options, clo
             seconds=clock.seconds,
             readout=readout,
             drawn=None if before is None else to_u8(area_resize(toned(before), _VIEW_SIZE)),
+            tone=tone,
         )
     with clock.stage("Blending"):
         _ = inversion.blended  # now, while the time is taken; kept from here on
@@ -362,21 +359,18 @@ def _align_and_blend(code: Code, crop: Crop, model: Model, options: Options, clo
 
 
 def _match(
-    photo_u8: np.ndarray,
-    aligned: Tensor,
-    maps: Mapping[int, Tensor],
-    w_plus: Tensor,
-    alignment: Alignment,
-    model: Model,
+    missing: Tensor, maps: Mapping[int, Tensor], w_plus: Tensor, alignment: Alignment, model: Model
 ) -> Readout:
-    """Fit the read-out, held still under probes that are aligned as edits are."""
+    """Fit the read-out to what a drawing misses, held still under probes that are aligned as edits are."""
     with model.autocast():
         codes = probe_codes(model.generator, w_plus)
         probes = probe_maps(model.generator, codes, replay(alignment))
-    keep_photo = aligned.new_zeros(1, 1, *aligned.shape[2:])
-    if alignment.masks:
-        keep_photo = gather(alignment.masks.values(), aligned.shape[-1])
-    return fit_readout(maps, to_pm1(photo_u8).to(aligned) - aligned, keep_photo, probes)
+    return fit_readout(maps, missing, _gather(alignment.masks, model.resolution).to(missing), probes)
+
+
+def _gather(masks: Mapping[int, Tensor], size: int) -> Tensor:
+    """Gather the levels' masks; without any, nothing is kept from the photo."""
+    return gather(masks.values(), size) if masks else torch.zeros(1, 1, size, size)
 
 
 def _align(

@@ -15,9 +15,11 @@ from typing import IO, Any
 
 import pandas as pd
 
+from editing.command.results import make_folder, to_json, write_text
 from editing.evaluation import speed
 from editing.evaluation.speed import Timing
 from samm.errors import OptionError
+from samm.models import DEFAULT
 
 __all__ = ["add_parser"]
 
@@ -25,7 +27,7 @@ _EXAMPLE = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 
 
 @dataclass(frozen=True)
-class Bench:
+class _Choice:
     """What is timed, how often, and against what.
 
     Attributes:
@@ -36,7 +38,7 @@ class Bench:
         against: another checkout whose stages are timed in turn with this one's; None without.
         setting: NAME=VALUE of the environment for the other side; this checkout where `against` is None.
         file: for all figures as JSON; None without.
-        serve: a run of all stages for each line that arrives, for the side that times against this one.
+        serve: time the stage that each line of the input names, for the side that compares with this one.
     """
 
     photo: Path
@@ -62,7 +64,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--setting", metavar="NAME=VALUE", help="a variable of the environment for the other side"
     )
     run.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
-    run.add_argument("--preset", default="mobile")
+    run.add_argument("--preset", default=DEFAULT)
     run.add_argument("--device")
     run.add_argument("--precision", default="fp32")
     run.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
@@ -71,7 +73,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     only = tuple(filter(None, args.only.split(",")))
-    bench = Bench(
+    choice = _Choice(
         args.photo,
         args.runs,
         args.preset,
@@ -83,21 +85,23 @@ def _run(args: argparse.Namespace) -> int:
         args.json,
         args.serve,
     )
-    if bench.runs < 1:
-        raise OptionError(f"The number of runs is {bench.runs}; choose 1 or more.")
-    if bench.serve:
-        return _serve(bench)
-    if bench.against or bench.setting:
-        return _pair(bench)
-    return _time(bench)
+    if choice.runs < 1:
+        raise OptionError(f"The number of runs is {choice.runs}; choose 1 or more.")
+    if choice.serve:
+        return _serve(choice)
+    if choice.file:
+        make_folder(choice.file.parent)  # before the work, not after it
+    if choice.against or choice.setting:
+        return _pair(choice)
+    return _time(choice)
 
 
-def _time(bench: Bench) -> int:
+def _time(choice: _Choice) -> int:
     """Time every stage of this checkout and print the table."""
-    model, stages = _stages(bench)
+    model, stages = _stages(choice)
     rates = speed.measure_rates(model.device)
     timings = {
-        name: speed.time_stage(name, stage, bench.runs, model.device) for name, stage in stages.items()
+        name: speed.time_stage(name, stage, choice.runs, model.device) for name, stage in stages.items()
     }
     conditions = speed.conditions(model.device, model.precision)
     rows = pd.DataFrame([timing.row(rates) for timing in timings.values()])
@@ -105,13 +109,13 @@ def _time(bench: Bench) -> int:
     reached = f"{rates.operations / 1e9:.0f} GFLOP/s and {rates.bytes / 1e9:.1f} GB/s"
     print(f"{', '.join(f'{name} {value}' for name, value in conditions.items())}; reached here: {reached}")
     figures = {"conditions": conditions, "rates": rates.__dict__, "stages": speed.plain(timings)}
-    _write(bench.file, figures)
+    write_text(choice.file, to_json(figures))
     return 0
 
 
-def _serve(bench: Bench) -> int:
-    """Time one run of every stage for each line on standard input, and answer in one line of JSON."""
-    model, stages = _stages(bench)
+def _serve(choice: _Choice) -> int:
+    """Time one run of the stage that each line of standard input names, and answer in one line of JSON."""
+    model, stages = _stages(choice)
     for stage in stages.values():
         stage()  # warm up
     print(json.dumps(list(stages)), flush=True)
@@ -121,14 +125,14 @@ def _serve(bench: Bench) -> int:
     return 0
 
 
-def _pair(bench: Bench) -> int:
+def _pair(choice: _Choice) -> int:
     """Time two sides run by run in turn, and print the ratio of each pair."""
     here = Path(__file__).parents[2]
-    with _side(bench, here, None) as a, _side(bench, bench.against or here, bench.setting) as b:
+    with _side(choice, here, None) as a, _side(choice, choice.against or here, choice.setting) as b:
         names_a, names_b = json.loads(_answer(a)), json.loads(_answer(b))
         both = [name for name in names_a if name in names_b]
         seconds: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in both}
-        for _ in range(bench.runs):
+        for _ in range(choice.runs):
             for name in both:
                 for side, kept in zip((a, b), seconds[name], strict=True):
                     kept.append(json.loads(_ask(side, name)))
@@ -142,12 +146,15 @@ def _pair(bench: Bench) -> int:
         for name in both
     ]
     print(pd.DataFrame(rows).to_string(index=False, float_format=lambda value: f"{value:.3g}"))
-    _write(bench.file, {"this": speed.plain(timings[0]), "other": speed.plain(timings[1]), "ratios": ratios})
+    write_text(
+        choice.file,
+        to_json({"this": speed.plain(timings[0]), "other": speed.plain(timings[1]), "ratios": ratios}),
+    )
     return 0
 
 
 @contextmanager
-def _side(bench: Bench, checkout: Path, setting: str | None) -> Iterator[subprocess.Popen[str]]:
+def _side(choice: _Choice, checkout: Path, setting: str | None) -> Iterator[subprocess.Popen[str]]:
     """Start one side, with the same interpreter, and end it."""
     environment = dict(os.environ)
     if setting:
@@ -155,9 +162,9 @@ def _side(bench: Bench, checkout: Path, setting: str | None) -> Iterator[subproc
         if not equals:
             raise OptionError(f"The setting {setting} is not understood; write NAME=VALUE.")
         environment[name] = value
-    words = ["bench", str(bench.photo.resolve()), "--serve", "--preset", bench.preset]
-    words += ["--precision", bench.precision, "--only", ",".join(bench.only)]
-    words += ["--device", bench.device] if bench.device else []
+    words = ["bench", str(choice.photo.resolve()), "--serve", "--preset", choice.preset]
+    words += ["--precision", choice.precision, "--only", ",".join(choice.only)]
+    words += ["--device", choice.device] if choice.device else []
     side = subprocess.Popen(
         [sys.executable, "-m", "samm", *words],
         cwd=checkout,
@@ -190,22 +197,13 @@ def _pipe(stream: IO[str] | None) -> IO[str]:
     return stream
 
 
-def _stages(bench: Bench) -> tuple[Any, dict[str, Any]]:
+def _stages(choice: _Choice) -> tuple[Any, dict[str, Any]]:
     """Load the model and list what is timed; here because both take seconds."""
     from editing.evaluation.stages import list_stages
     from samm.models import load
 
-    model = load(bench.preset, bench.device, bench.precision)
-    stages = list_stages(bench.photo, model)
-    if unknown := [name for name in bench.only if name not in stages]:
+    model = load(choice.preset, choice.device, choice.precision)
+    stages = list_stages(choice.photo, model)
+    if unknown := [name for name in choice.only if name not in stages]:
         raise OptionError(f"There is no stage {unknown[0]}; choose among {', '.join(stages)}.")
-    return model, {name: run for name, run in stages.items() if not bench.only or name in bench.only}
-
-
-def _write(file: Path | None, figures: dict[str, Any]) -> None:
-    if file is None:
-        return
-    try:
-        file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OptionError(f"The file {file.name} cannot be written; choose another place for it.") from error
+    return model, {name: run for name, run in stages.items() if not choice.only or name in choice.only}

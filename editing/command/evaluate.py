@@ -10,7 +10,7 @@ from typing import Any
 from editing.command.choices import ModelChoice, add_model_arguments, whole_number
 from editing.command.console import complain
 from editing.command.photos import expand
-from editing.command.results import make_folder, to_json
+from editing.command.results import make_folder, to_json, write_text
 from editing.evaluation.methods import METHODS, Bench, choose, read_edits
 from editing.moves.moves import Moves
 from samm.crop.domains import FACES
@@ -120,18 +120,9 @@ def _run(args: argparse.Namespace) -> int:
 
     def show(text: str, figures: dict[str, Any]) -> None:
         print(text, end="")
-        _write(choice.json, to_json(figures))
-        _write(choice.markdown, text)
+        write_text(choice.json, to_json(figures))
+        write_text(choice.markdown, text)
 
     comparison = Comparison(methods, bench, load_judges(model))
     well = compare(paths, comparison, choice.against, choice.csv, show, complain)
     return 0 if well and not failures else 1
-
-
-def _write(file: Path | None, text: str) -> None:
-    if file is None:
-        return
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OptionError(f"The file {file.name} cannot be written; choose another place for it.") from error

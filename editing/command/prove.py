@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from editing.command.results import make_folder, to_json
+from editing.command.results import make_folder, to_json, write_text
 from samm.models import load
 
 __all__ = ["CLAIMS", "add_parser"]
@@ -32,6 +32,5 @@ def _prove(args: argparse.Namespace) -> int:
     figures = prove(load(device=args.device), args.only, args.faces, args.quick)
     for title, rows in figures.items():
         print(f"\n**{title}**\n\n{claim_table(rows)}")
-    if args.json:
-        args.json.write_text(to_json(figures), encoding="utf-8")
+    write_text(args.json, to_json(figures))
     return 0

@@ -24,7 +24,7 @@ from samm.crop.photo import open_stream, reason
 from samm.crop.png import read_png_text, remedy
 from samm.errors import OptionError, PhotoError
 
-__all__ = ["SOFTWARE", "Results", "is_result", "make_folder", "open_results", "to_json"]
+__all__ = ["SOFTWARE", "Results", "is_result", "make_folder", "open_results", "to_json", "write_text"]
 
 SOFTWARE = {"Software": provenance(Recipe())["Software"]}  # marks pictures of ours that carry no recipe
 _RECORD = "samm:made-from"
@@ -120,6 +120,20 @@ def make_folder(folder: Path) -> None:
         raise OptionError(
             f"The folder {folder.name} cannot be made ({reason(error)}); choose another place with --out."
         ) from error
+
+
+def write_text(file: Path | None, text: str) -> None:
+    """Write a file that was asked for; None was not.
+
+    Raises:
+        OptionError: it cannot be written.
+    """
+    if file is None:
+        return
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OptionError(f"The file {file.name} cannot be written; choose another place for it.") from error
 
 
 def is_result(path: Path) -> bool:

@@ -22,12 +22,10 @@ from editing.evaluation.sliders import prove_sliders
 from editing.evaluation.tables import markdown
 from editing.evaluation.words import prove_words
 from editing.moves.moves import Moves
-from samm.crop.faces import find_faces
+from samm.crop.crop import Photo
 from samm.crop.listing import list_photos
-from samm.crop.photo import open_photo
-from samm.crop.quad import crop_face
 from samm.inversion import Inversion, invert
-from samm.models import Model, load_detector
+from samm.models import Model
 from samm.pixels import to_u8
 
 __all__ = ["claim_table", "invert_faces", "prove"]
@@ -69,11 +67,8 @@ def invert_faces(model: Model, folder: Path | None, count: int) -> list[Inversio
     if folder is not None:
         crops = [open_crop(path, model.resolution) for path in list_photos([folder])[:count]]
     else:
-        detector, crops = load_detector(), []
-        for path in list_photos([EXAMPLES])[:count]:
-            photo = open_photo(path)
-            faces = find_faces(photo, detector)[:1]
-            crops += [crop_face(photo, face.quad, model.resolution) for face in faces]
+        found = [crop for path in list_photos([EXAMPLES])[:count] for crop in Photo.open(path).faces[:1]]
+        crops = [crop.pixels(model.resolution) for crop in found]
         codes = sample_codes(model, max(count - len(crops), 0), SEED + 1)
         crops += [to_u8(draw(code, model, model.resolution)) for code in codes.split(1) if len(code)]
     return [invert(crop, model) for crop in tqdm(crops[:count], "Inverting", disable=None, leave=False)]

@@ -15,33 +15,13 @@ from PIL import Image
 
 from samm.crop.faces import Face, FaceDetector, find_faces
 
-__all__ = ["find_turn", "turn_photo", "turn_warning", "upright_faces"]
+__all__ = ["find_turn", "turn_photo", "turn_warning"]
 
 _SURE = 0.999  # of upright portraits most score more, of turned ones nearly none
 _FOUND = 0.9  # a face for whose sake a photo is turned scores at least this
 _DOUBT = 0.5  # what turning must leave of the doubt, or of the lack of faces
 _STRAIGHT_DEG = 35.0  # heads lean by less; points of faces on their side mostly lie askew by more
 _SMALL_PX = 512  # longer side of the copy that is looked at
-
-
-def upright_faces(photo_u8: np.ndarray, detector: FaceDetector) -> tuple[int, np.ndarray, list[Face]]:
-    """Find the faces of a photo after turning it upright, where it is not.
-
-    Args:
-        photo_u8: uint8 (H, W, 3).
-        detector: A loaded detector.
-
-    Returns:
-        By how many degrees clockwise the photo was turned (0, 90, 180 or 270), the photo as it is now, and
-        its faces as `find_faces` gives them. `turn_photo` by the negative undoes it.
-    """
-    faces = find_faces(photo_u8, detector)
-    turned_deg = find_turn(photo_u8, faces, detector)
-    if not turned_deg:
-        return 0, photo_u8, faces
-    turned_u8 = turn_photo(photo_u8, turned_deg)
-    turned_faces = find_faces(turned_u8, detector)
-    return (turned_deg, turned_u8, turned_faces) if turned_faces else (0, photo_u8, faces)
 
 
 def find_turn(photo_u8: np.ndarray, faces: Sequence[Face], detector: FaceDetector) -> int:

@@ -28,6 +28,8 @@ from visitor import (
     wait_status,
 )
 
+from samm.crop.photo import MAX_FILE_MB
+
 TURNS = {  # how a photo is stored so that its EXIF orientation sets it upright
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -123,15 +125,15 @@ def test_a_text_file_named_jpg_is_refused_in_one_sentence_and_another_photo_goes
     invert(page)
 
 
-def test_a_file_over_15_mb_is_refused_with_its_name_and_the_limit(browser, address, tmp_path):
+def test_a_file_over_the_limit_is_refused_with_its_name_and_the_limit(browser, address, tmp_path):
     huge = tmp_path / "huge.jpg"
-    huge.write_bytes(bytes(16 * 2**20))
+    huge.write_bytes(bytes((MAX_FILE_MB + 1) * 2**20))
     page = browser.new_page()  # unlike the fixture's it may log the refusal as an error
     page.goto(address)
     upload(page, huge)
     refusal = toast(page, "huge.jpg")
     expect(refusal).to_be_visible(timeout=WAIT_MS)
-    expect(refusal).to_contain_text(re.compile(r"\b15(\.0)? MB", re.IGNORECASE))
+    expect(refusal).to_contain_text(re.compile(rf"\b{MAX_FILE_MB}(\.0)? MB", re.IGNORECASE))
     expect(page.locator("#compare img")).to_have_count(0)
     page.close()
 

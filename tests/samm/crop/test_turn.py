@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from samm.crop.crop import Photo
+from samm.crop.domains import FACES
+from samm.crop.faces import Face
 from samm.crop.photo import open_photo
-from samm.crop.turn import find_turn, turn_photo, turn_warning, upright_faces
+from samm.crop.turn import find_turn, turn_photo, turn_warning
 from samm.networks.detector import Detections
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -42,9 +45,15 @@ def marked(height: int = 900, width: int = 1200) -> np.ndarray:
     return photo
 
 
+def upright(photo_u8: np.ndarray, detector: CornerDetector) -> tuple[int, np.ndarray, list[Face]]:
+    """Turn a photo upright and find its faces: by how much it was turned, what it is now, the faces."""
+    photo = Photo(pixels=photo_u8).upright(FACES, detector)
+    return photo.turned_deg, photo.pixels, [crop.face for crop in photo.locate(FACES, detector)]
+
+
 def test_a_sure_face_is_not_looked_at_again() -> None:
     detector = CornerDetector(0.9995, 1.0, 1.0, 1.0)
-    turned_deg, photo, faces = upright_faces(marked(), detector)
+    turned_deg, photo, faces = upright(marked(), detector)
     assert (turned_deg, len(faces), detector.looks) == (0, 1, [1200])
     assert photo.shape == (900, 1200, 3)
 
@@ -54,7 +63,7 @@ def test_the_best_way_round_is_taken(way: int) -> None:
     scores = [0.7, 0.8, 0.75, 0.0]
     scores[way] = 0.999
     detector = CornerDetector(*scores)
-    turned_deg, photo, faces = upright_faces(marked(), detector)
+    turned_deg, photo, faces = upright(marked(), detector)
     assert turned_deg == 90 * way
     np.testing.assert_array_equal(turn_photo(photo, -turned_deg), marked())
     assert faces[0].score == pytest.approx(0.999)
@@ -66,13 +75,13 @@ def test_the_best_way_round_is_taken(way: int) -> None:
 
 def test_without_a_better_way_the_photo_stays() -> None:
     assert find_turn(marked(), [], CornerDetector(0.0, 0.0, 0.8, 0.0)) == 0  # a doubtful find
-    assert upright_faces(marked(), CornerDetector(0.99, 0.993, 0.0, 0.0))[0] == 0  # hardly better
-    assert upright_faces(marked(), CornerDetector(0.0, 0.0, 0.0, 0.0))[2] == []
+    assert upright(marked(), CornerDetector(0.99, 0.993, 0.0, 0.0))[0] == 0  # hardly better
+    assert upright(marked(), CornerDetector(0.0, 0.0, 0.0, 0.0))[2] == []
 
 
 def test_a_face_whose_points_lie_askew_is_doubted() -> None:
-    assert upright_faces(marked(), CornerDetector(0.9999, 0.0, 0.0, 0.96, askew=0))[0] == 270
-    assert upright_faces(marked(), CornerDetector(0.98, 0.0, 0.9999, 0.0, askew=2))[0] == 0
+    assert upright(marked(), CornerDetector(0.9999, 0.0, 0.0, 0.96, askew=0))[0] == 270
+    assert upright(marked(), CornerDetector(0.98, 0.0, 0.9999, 0.0, askew=2))[0] == 0
 
 
 def test_turning_is_clockwise() -> None:
@@ -88,4 +97,4 @@ def test_turning_is_clockwise() -> None:
 @pytest.mark.parametrize("turned_deg", [0, 90, 180, 270])
 def test_real_photos(example: str, turned_deg: int, detector) -> None:
     photo = turn_photo(open_photo(EXAMPLES / f"{example}.jpg"), turned_deg)
-    assert (upright_faces(photo, detector)[0] + turned_deg) % 360 == 0
+    assert (upright(photo, detector)[0] + turned_deg) % 360 == 0
