@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from editing.carrying import carry
 from editing.masks import adaptive_mask
 from editing.moves import components as ganspace
 from editing.moves import directions
@@ -96,13 +97,14 @@ def edit(
     return edited if keep is None and draw is None else replace(edited, keep=keep, draw=draw)
 
 
-def undrawn(inversion: Inversion, recipe: Recipe) -> Edit:
-    """Take an inversion as the edit of a recipe that only blends."""
+def undrawn(inversion: Inversion, recipe: Recipe, size: int | None = None) -> Edit:
+    """Take an inversion, at another size perhaps, as the edit of a recipe that only blends."""
+    size = size or inversion.size
     return Edit(
-        crop=inversion.crop,
+        crop=_crop_at(inversion, size),
         w_plus=inversion.w_plus,
-        aligned_pm1=inversion.aligned_pm1,
-        gathered=inversion.gathered,
+        aligned_pm1=area_resize(inversion.aligned_pm1, size),
+        gathered=area_resize(inversion.gathered, size),
         recipe=recipe,
     )
 
@@ -156,9 +158,13 @@ def _draw(
     ]
     crop = _crop_at(inversion, size)
     # What the masks are taken from decides how they are drawn, so the recipes go in two groups.
-    edits: dict[int, Edit] = {}
+    edits = {i: undrawn(inversion, recipe, size) for i, recipe in enumerate(recipes) if recipe.only_blends}
     for recompute in (False, True):
-        group = [i for i, recipe in enumerate(recipes) if (recipe.masks == "recompute") == recompute]
+        group = [
+            i
+            for i, recipe in enumerate(recipes)
+            if i not in edits and (recipe.masks == "recompute") == recompute
+        ]
         if not group:
             continue
         batch = [torch.cat(parts) for parts in zip(*(styles[i] for i in group), strict=True)]
@@ -212,11 +218,16 @@ def _gather(masks: Mapping[int, Tensor], inversion: Inversion, size: int) -> Ten
 def _finish(
     inversion: Inversion, crop: Crop, recipe: Recipe, code: Tensor, picture: Tensor, gathered: Tensor
 ) -> Edit:
-    """Fit the mask to the edit; the picture is blended when it is asked for."""
+    """Carry the photo over and fit the mask to the edit; it is blended when it is asked for."""
     if inversion.tone:
         picture = inversion.tone.apply(picture)
-    if recipe.masks == "adaptive" and inversion.masks and not recipe.only_blends:
+    if recipe.masks == "adaptive" and inversion.masks:
         gathered = adaptive_mask(gathered, inversion.predicted, *inversion.views_pm1, picture)
+    size = picture.shape[-1]
+    if recipe.is_empty:  # only its mask is new
+        picture = area_resize(inversion.aligned_pm1, size)
+    elif inversion.anchor is not None:
+        picture = carry(*(area_resize(x, size) for x in (inversion.photo_pm1, inversion.anchor_pm1)), picture)
     return Edit(crop=crop, w_plus=code, aligned_pm1=picture, gathered=gathered, recipe=recipe)
 
 
