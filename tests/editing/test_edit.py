@@ -116,8 +116,16 @@ def older(small, tiny, tools):
 
 
 def test_a_slider_draws_exactly_once(small, tiny, tools, drawn):
-    edit(small, Recipe({"age": 2.0, "smile": 1.0}, masks="reuse"), tiny, tools)
+    edit(small, Recipe({"age": 2.0, "yaw": 1.0}, masks="reuse"), tiny, tools)
     assert drawn == [1]
+
+
+def test_what_has_a_place_is_put_into_a_drawing_of_what_has_none(small, tiny, tools, drawn):
+    both = edit(small, Recipe({"age": 2.0, "smile": 2.0}), tiny, tools)
+    assert drawn == [2]
+    older = edit(small, Recipe({"age": 2.0}), tiny, tools)
+    assert differ(both.aligned[:128], older.aligned[:128]) <= 1  # above the eyes
+    assert differ(both.aligned[320:400, 192:320], older.aligned[320:400, 192:320]) > 1
 
 
 def test_mask_strength_only_blends_again(older, small, drawn):
@@ -217,8 +225,8 @@ def test_several_recipes_are_each_alone_and_in_order(small, tiny, tools, drawn):
         *strip(OLDER, "yaw", 3),
     ]  # fmt: skip
     together = edit_all(small, recipes, tiny, tools)
-    # Seven at once, in a group for each way to get masks; the encoder looks at one picture of its own.
-    assert drawn == [4, 1, 2, 2]
+    # A group for each way to get masks; the encoder looks at one picture of its own.
+    assert drawn == [6, 1, 2]
     assert [edited.recipe for edited in together] == recipes
     for edited in together:
         alone = edit_all(small, [edited.recipe], tiny, tools)[0]
