@@ -39,11 +39,11 @@ from urllib.parse import unquote
 from gradio.processing_utils import hash_file
 from gradio.utils import get_upload_folder
 
+from editing.kept import EXAMPLES
 from samm.errors import PhotoError
 
 __all__ = ["EXAMPLES", "GATE", "REFUSED", "Gate", "has_example", "is_plain_file", "new_upload_folder"]
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 REFUSED = "This is no file that you uploaded here, or it was deleted since; upload it and use that upload."
 _DEEPEST = 20  # levels of lists and mappings in one value; the page's own have five
 _SERVED = "/gradio_api/file="
