@@ -1,9 +1,10 @@
 """The examples' inversions as they are shipped, each with one edit: opened at once instead of drawn anew.
 
 A file `examples/kept/<name>.safetensors` holds code, flows and read-out as tensors, pictures as lossy WebP
-(crop, drawing, drawing before the read-out, drawing of the edit), masks as lossless WebP of 8 bits, and in
-its metadata everything else as JSON. Nothing in it is unpickled. It belongs to the weights that made it: a
-fingerprint of them lies in the metadata, and with other weights there is no inversion to open.
+(crop, drawing, the one that edits start from, the one before any read-out, drawing of the edit), masks as
+lossless WebP of 8 bits, and in its metadata everything else as JSON. Nothing in it is unpickled. It belongs
+to the weights that made it: a fingerprint of them lies in the metadata, and with other weights there is no
+inversion to open.
 
 `python -m samm examples` makes the files; a test compares them with fresh inversions.
 
@@ -107,6 +108,7 @@ def keep(name: str, inversion: Inversion, edit: Edit, model: Model, folder: Path
     assert inversion.crop.face
     assert inversion.readout
     assert inversion.drawn is not None
+    assert inversion.anchor is not None
     assert not inversion.tuned  # whose weights would be larger than all else
     about = {
         "fingerprint": fingerprint(model),
@@ -128,6 +130,7 @@ def keep(name: str, inversion: Inversion, edit: Edit, model: Model, folder: Path
         "photo": _packed(inversion.photo_u8),
         "aligned": _packed(inversion.aligned),
         "drawn": _packed(inversion.drawn),
+        "anchor": _packed(inversion.anchor),
         "edit.w_plus": edit.w_plus,
         "edit.aligned": _packed(edit.aligned),
         "edit.gathered": _packed_mask(area_resize(edit.gathered, _MASK_PX)),
@@ -159,6 +162,7 @@ def _opened(name: str, about: Mapping[str, Any], parts: Mapping[str, Tensor]) ->
         refined=about["refined"],
         readout=_parts_to_heads(parts),
         drawn=_picture(parts["drawn"]),
+        anchor=_picture(parts["anchor"]),
         tone=about["tone"] and Tone(tuple((cb, cr) for cb, cr in about["tone"])),
     )
     edit = Edit(
