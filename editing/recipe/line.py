@@ -95,6 +95,9 @@ def parse(text: str, domain: str = FACES.name) -> Recipe:
     if len(text) > MAX_CHARACTERS:
         raise OptionError("This recipe is longer than 64 KB; shorten it.")
     line = respell(text)
+    for at, letter in enumerate(line):
+        if not letter.isprintable() and not letter.isspace():
+            raise refuse(line, at, "a character cannot be shown", "type it again as plain text")
     found = _Found(domain)
     for at, piece in [] if " ".join(line.split()) == _NOTHING else segments(line):
         _read_piece(found, line, at, at + len(piece))
