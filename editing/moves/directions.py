@@ -241,7 +241,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         )
     try:
         found = read(path)
-        return {str(key): value for key, value in found.items() if _is_real(value)}
+        return {str(key): value.clone() for key, value in found.items() if _is_real(value)}
     except Exception as error:  # damaged files raise whatever their misread bytes lead to
         raise WeightsError(
             f"{path.name} is damaged, cut off ({path.stat().st_size:,} bytes) or holds more than tensors and "
@@ -288,7 +288,8 @@ def load_directions(path: str | Path, num_layers: int) -> tuple[dict[str, Direct
     try:
         with safe_open(path, "pt") as file:
             table = json.loads(file.metadata()[_TABLE])
-            vectors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            # Copied, as all that is kept here: the file is mapped, and may be written anew while we work.
+            vectors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         directions = {
             name: Direction(
                 limit_rows(fit_rows(vector, num_layers), *table[name]["rows"]), table[name]["sigma"], name

@@ -52,7 +52,7 @@ MIN_SIDE_PX = 32
 # among them PostScript, which would start an outside program.
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "JPEG2000", "PPM")
 
-# Readers that hold a picture several times over, and the megapixels at which they still take under a gigabyte.
+# Readers that hold a picture several times over, and the megapixels that they read in under a gigabyte.
 _MOST_MEGAPIXELS = {"WEBP": 45, "AVIF": 55, "JPEG2000": 40}
 _BAND_PX = 64  # rows of a huge picture that are reduced at once
 
@@ -282,7 +282,7 @@ def _reduce(picture: Image.Image) -> None:
     size = (int(picture.width * scale), int(picture.height * scale))
     picture.draft(None, size)
     picture.load()
-    reduced, step = Image.new(picture.mode, size), picture.height / size[1]
+    reduced, step = picture.crop((0, 0, *size)), picture.height / size[1]  # with its palette
     for top in range(0, size[1], _BAND_PX):
         bottom = min(top + _BAND_PX, size[1])
         # Four rows more on each side than the band shows: LANCZOS looks at three.

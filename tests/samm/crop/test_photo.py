@@ -500,11 +500,11 @@ def test_what_unpacks_to_gigabytes_is_refused_by_its_header(
 ) -> None:
     if format == "AVIF" and not features.check("avif"):
         pytest.skip("this Pillow has no AVIF")
+    assert photo._MOST_MEGAPIXELS[format] >= photo.KEPT_MEGAPIXELS  # what cameras write passes
     monkeypatch.setitem(photo._MOST_MEGAPIXELS, format, 0.01)
     assert refusal(encoded(Image.new("RGB", (128, 128)), format)) == (
         f"This picture has 1 megapixels; the limit for {format} is 0.01. Save it as JPEG, or make it smaller."
     )
-    assert sum(photo._MOST_MEGAPIXELS.values()) / 3 > 40  # what cameras write passes
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "I;16", "CMYK"])
