@@ -14,6 +14,7 @@ Shapes: N batch, L style rows, M samples of W.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -296,6 +297,8 @@ def load_directions(path: str | Path, num_layers: int) -> tuple[dict[str, Direct
             )
             for name, vector in vectors.items()
         }
+        if not all(one.vector.isfinite().all() and 0 < one.sigma < math.inf for one in directions.values()):
+            raise ValueError("values that are not finite")
     except (SafetensorError, OptionError, OSError, LookupError, TypeError, ValueError) as error:
         raise WeightsError(
             f"The table of directions {path.name} is damaged or of another kind; check out the repository "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from editing.evaluation.stress.visitors import hold, last, quiet
 from editing.moves.directions import load_directions, read_tensors
 from editing.moves.words.files import read_safetensors
 from editing.recipe.line import parse
-from samm.errors import OptionError
+from samm.errors import OptionError, WeightsError
 
 CASES = 1000
 
@@ -59,6 +60,14 @@ def test_a_line_with_unprintable_letters_is_refused_without_them():
         assert "cannot be shown" in str(caught.value)
 
 
+@pytest.mark.parametrize("sign", ["9", '\\"', ".", "9.", "a,", "no ", "age +1 "])
+def test_long_lines_of_one_sign_take_no_time(sign):
+    begun = time.perf_counter()
+    with pytest.raises(OptionError):
+        parse((sign * 16_000)[:16_000])
+    assert time.perf_counter() - begun < 5  # 64,000 digits took 80 s
+
+
 def test_tensors_stay_when_their_file_is_written_anew(tmp_path):
     path = tmp_path / "table.safetensors"
     row = torch.nn.functional.normalize(torch.arange(1.0, 513), dim=0)
@@ -72,6 +81,16 @@ def test_tensors_stay_when_their_file_is_written_anew(tmp_path):
         file.seek(-512 * 4, os.SEEK_END)
         file.write(bytes(512 * 4))
     assert all(torch.allclose(tensor, row) for tensor in held)
+
+
+@pytest.mark.parametrize(
+    ("value", "sigma"), [(float("nan"), "1.0"), (1.0, "NaN"), (1.0, "0"), (1.0, "Infinity")]
+)
+def test_a_table_of_directions_that_is_not_finite_is_refused(value, sigma, tmp_path):
+    table = {"directions": f'{{"age": {{"rows": [0, null], "sigma": {sigma}}}}}'}
+    save_file({"age": torch.full((512,), value)}, tmp_path / "table", table)
+    with pytest.raises(WeightsError, match="damaged or of another kind"):
+        load_directions(tmp_path / "table", 14)
 
 
 @pytest.mark.parametrize("fault", [faults.kill_while_saving, faults.page_in_trouble])
