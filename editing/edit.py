@@ -18,7 +18,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from editing.masks import adaptive_mask
+from editing.carrying import carry
+from editing.focus import focus, placed
+from editing.hats import hat
+from editing.masks import WORK_SIZE, adaptive_mask
 from editing.moves import components as ganspace
 from editing.moves import directions
 from editing.moves.move import moved_styles
@@ -27,6 +30,7 @@ from editing.recipe.file import provenance
 from editing.recipe.line import parse
 from editing.recipe.recipe import Recipe
 from samm.crop.crop import Crop
+from samm.crop.domains import FACES
 from samm.inversion import Inversion, drawing_model
 from samm.method.alignment import Alignment, aligner, replay
 from samm.method.gathering import gather
@@ -96,13 +100,14 @@ def edit(
     return edited if keep is None and draw is None else replace(edited, keep=keep, draw=draw)
 
 
-def undrawn(inversion: Inversion, recipe: Recipe) -> Edit:
-    """Take an inversion as the edit of a recipe that only blends."""
+def undrawn(inversion: Inversion, recipe: Recipe, size: int | None = None) -> Edit:
+    """Take an inversion, at another size perhaps, as the edit of a recipe that only blends."""
+    size = size or inversion.size
     return Edit(
-        crop=inversion.crop,
+        crop=_crop_at(inversion, size),
         w_plus=inversion.w_plus,
-        aligned_pm1=inversion.aligned_pm1,
-        gathered=inversion.gathered,
+        aligned_pm1=area_resize(inversion.aligned_pm1, size),
+        gathered=area_resize(inversion.gathered, size),
         recipe=recipe,
     )
 
@@ -126,10 +131,7 @@ def edit_all(
     """
     model = model or shared(inversion.preset)
     tools = tools or _tools_of(model)
-    edits, model = [], drawing_model(model, inversion)
-    for start in range(0, len(recipes), _AT_ONCE):
-        edits += _draw(inversion, recipes[start : start + _AT_ONCE], model, tools, size or model.resolution)
-    return edits
+    return _draw(inversion, recipes, drawing_model(model, inversion), tools, size or model.resolution)
 
 
 @lru_cache(maxsize=2)
@@ -150,25 +152,58 @@ def move_code(inversion: Inversion, recipe: Recipe, tools: Moves) -> Tensor:
 def _draw(
     inversion: Inversion, recipes: Sequence[Recipe], model: Model, tools: Moves, size: int
 ) -> list[Edit]:
+    crop = _crop_at(inversion, size)
+    things = hat(inversion.photo_pm1, WORK_SIZE) if inversion.domain == FACES else None
+    edits = {i: undrawn(inversion, recipe, size) for i, recipe in enumerate(recipes) if recipe.only_blends}
+    wanted = {i: recipe for i, recipe in enumerate(recipes) if i not in edits}
+    bases = {i: _base(recipe) for i, recipe in wanted.items() if not _base(recipe).is_empty}
+    bases = {i: base for i, base in bases.items() if base != wanted[i]}
+    drawn = _pictures(inversion, [*wanted.values(), *bases.values()], model, tools, size)
+    first = {i: drawn[len(wanted) + row].picture for row, i in enumerate(bases)}
+    for (i, recipe), drawing in zip(wanted.items(), drawn, strict=False):
+        edits[i] = _finish(inversion, crop, recipe, drawing, first.get(i), things)
+    return [edits[i] for i in range(len(recipes))]
+
+
+def _base(recipe: Recipe) -> Recipe:
+    """Leave of a recipe what may change all of the picture."""
+    kept = recipe.attributes.keys() - placed(recipe.attributes)
+    return replace(
+        recipe, attributes={name: recipe.attributes[name] for name in recipe.attributes if name in kept}
+    )
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """What the generator draws of one recipe: code (1, L, 512), picture (1, 3, S, S) and gathered mask."""
+
+    code: Tensor
+    picture: Tensor
+    gathered: Tensor
+
+
+def _pictures(
+    inversion: Inversion, recipes: Sequence[Recipe], model: Model, tools: Moves, size: int
+) -> list[_Drawing]:
+    """Draw recipes in two groups, since what the masks are taken from decides how they are drawn."""
     codes = [move_code(inversion, recipe, tools) for recipe in recipes]
     styles = [
         _styles(inversion, code, recipe, model, tools) for code, recipe in zip(codes, recipes, strict=True)
     ]
-    crop = _crop_at(inversion, size)
-    # What the masks are taken from decides how they are drawn, so the recipes go in two groups.
-    edits: dict[int, Edit] = {}
+    drawn: dict[int, _Drawing] = {}
     for recompute in (False, True):
         group = [i for i, recipe in enumerate(recipes) if (recipe.masks == "recompute") == recompute]
-        if not group:
-            continue
-        batch = [torch.cat(parts) for parts in zip(*(styles[i] for i in group), strict=True)]
-        with model.autocast():
-            pictures, masks = _render(inversion, batch, model, recompute, size)
-        for row, i in enumerate(group):
-            picture = pictures[row : row + 1].float().clamp(-1, 1).cpu()
-            gathered = _gather({r: m[row : row + 1].cpu() for r, m in masks.items()}, inversion, size)
-            edits[i] = _finish(inversion, crop, recipes[i], codes[i], picture, gathered)
-    return [edits[i] for i in range(len(recipes))]
+        for start in range(0, len(group), _AT_ONCE):
+            some = group[start : start + _AT_ONCE]
+            batch = [torch.cat(parts) for parts in zip(*(styles[i] for i in some), strict=True)]
+            with model.autocast():
+                pictures, masks = _render(inversion, batch, model, recompute, size)
+            for row, i in enumerate(some):
+                picture = pictures[row : row + 1].float().clamp(-1, 1).cpu()
+                picture = inversion.tone.apply(picture) if inversion.tone else picture
+                gathered = _gather({r: m[row : row + 1].cpu() for r, m in masks.items()}, inversion, size)
+                drawn[i] = _Drawing(codes[i], picture, gathered)
+    return [drawn[i] for i in range(len(recipes))]
 
 
 def _styles(
@@ -210,14 +245,29 @@ def _gather(masks: Mapping[int, Tensor], inversion: Inversion, size: int) -> Ten
 
 
 def _finish(
-    inversion: Inversion, crop: Crop, recipe: Recipe, code: Tensor, picture: Tensor, gathered: Tensor
+    inversion: Inversion,
+    crop: Crop,
+    recipe: Recipe,
+    drawing: _Drawing,
+    first: Tensor | None,
+    things: Tensor | None,
 ) -> Edit:
-    """Fit the mask to the edit; the picture is blended when it is asked for."""
-    if inversion.tone:
-        picture = inversion.tone.apply(picture)
-    if recipe.masks == "adaptive" and inversion.masks and not recipe.only_blends:
-        gathered = adaptive_mask(gathered, inversion.predicted, *inversion.views_pm1, picture)
-    return Edit(crop=crop, w_plus=code, aligned_pm1=picture, gathered=gathered, recipe=recipe)
+    """Keep the edit to its place, fit the mask to it and carry the photo over.
+
+    `first` is the drawing of its base, if it has one, and `things` are foreign things in the photo.
+    """
+    picture, gathered = drawing.picture, drawing.gathered
+    size = picture.shape[-1]
+    if recipe.is_empty:  # only its mask is new
+        picture = area_resize(inversion.aligned_pm1, size)
+    else:
+        photo, before = (area_resize(x, size) for x in (inversion.photo_pm1, inversion.anchor_pm1))
+        picture = focus(before if first is None else first, picture, placed(recipe.attributes))
+        if recipe.masks == "adaptive" and inversion.masks:
+            gathered = adaptive_mask(gathered, inversion.predicted, *inversion.views_pm1, picture, things)
+        if inversion.anchor is not None:
+            picture = carry(photo, before, picture)
+    return Edit(crop=crop, w_plus=drawing.code, aligned_pm1=picture, gathered=gathered, recipe=recipe)
 
 
 def _crop_at(inversion: Inversion, size: int) -> Crop:

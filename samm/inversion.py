@@ -28,7 +28,7 @@ from samm.likeness.tuning import TuneConfig, tune_steps, tuned_generator
 from samm.method.alignment import Alignment, Levels, aligner, replay
 from samm.method.clearing import clear_mask
 from samm.method.gathering import gather
-from samm.method.readout import Readout, fit_readout, probe_codes, probe_maps, record
+from samm.method.readout import Fit, Readout, fit_readout, probe_codes, probe_maps, record
 from samm.metrics import psnr, ssim
 from samm.models import Model, shared
 from samm.networks.encoders import Code
@@ -104,8 +104,10 @@ class Inversion(Picture):
         refined: optimization steps that were taken.
         tuned: what tuning added to the generator's weights, by parameter name, float16; empty without.
         tuned_steps: tuning steps that were taken.
-        readout: what matches this drawing and those of edits to the photo; None where it was turned off.
-        drawn: the aligned picture before that, averaged to uint8 (V, V, 3); None likewise.
+        readout: what matches the drawings of edits to the photo; None where it was turned off.
+        drawn: the aligned picture before any read-out, averaged to uint8 (V, V, 3); None likewise.
+        anchor: the same with `readout`, uint8 (S, S, 3), which edits are compared with; None likewise. The
+            aligned picture itself has the free read-out, which is closer to the photo and moves less well.
         tone: of a photo without color of its own, which everything drawn takes on; None of a color photo.
     """
 
@@ -121,6 +123,7 @@ class Inversion(Picture):
     tuned_steps: int = 0
     readout: Readout | None = field(default=None, repr=False)
     drawn: np.ndarray | None = field(default=None, repr=False)
+    anchor: np.ndarray | None = field(default=None, repr=False)
     tone: Tone | None = field(default=None, repr=False)
 
     def __post_init__(self):
@@ -137,14 +140,19 @@ class Inversion(Picture):
         return _gather(self.masks, self.size)
 
     @cached_property
+    def anchor_pm1(self) -> Tensor:
+        """The drawing that edits are compared with, (1, 3, S, S) in -1…1."""
+        return self.aligned_pm1 if self.anchor is None else to_pm1(self.anchor)
+
+    @cached_property
     def views_pm1(self) -> tuple[Tensor, Tensor, Tensor]:
         """Crop and aligned picture without and with the read-out, with which edits are compared.
 
         Averaged to (1, 3, V, V) in -1…1.
         """
-        aligned = area_resize(to_pm1(self.aligned), _VIEW_SIZE)
-        drawn = aligned if self.drawn is None else to_pm1(self.drawn)
-        return area_resize(self.photo_pm1, _VIEW_SIZE), drawn, aligned
+        anchor = area_resize(self.anchor_pm1, _VIEW_SIZE)
+        drawn = anchor if self.drawn is None else to_pm1(self.drawn)
+        return area_resize(self.photo_pm1, _VIEW_SIZE), drawn, anchor
 
     @property
     def notice(self) -> str | None:
@@ -329,13 +337,12 @@ def _align_and_blend(code: Code, crop: Crop, model: Model, options: Options, clo
         aligned, alignment, maps = _align(
             replace(code, w_plus=w_plus), model, model.samm, options.iterations, clock
         )
-    readout, before = None, None
+    drawn, anchor, fit = aligned.clamp(-1, 1), aligned, None
     if options.readout:
         with clock.stage("Matching the photo"):
-            before = aligned.clamp(-1, 1)
-            missing = to_pm1(photo_u8).to(model.device) - before
-            readout = _match(missing, maps, w_plus, alignment, model)
-            aligned = aligned + readout(maps, model.resolution)
+            missing = to_pm1(photo_u8).to(model.device) - drawn
+            fit = _match(missing, maps, w_plus, alignment, model)
+            aligned, anchor = (aligned + each(maps, model.resolution) for each in (fit.free, fit.held))
     tone = tone_of(photo_u8)
     toned = tone.apply if tone else (lambda picture: picture)
     with clock.stage("Gathering masks"):
@@ -349,8 +356,9 @@ def _align_and_blend(code: Code, crop: Crop, model: Model, options: Options, clo
             masks={r: mask.cpu() for r, mask in alignment.masks.items()},
             generated=to_u8(toned(generated)),
             seconds=clock.seconds,
-            readout=readout,
-            drawn=None if before is None else to_u8(area_resize(toned(before), _VIEW_SIZE)),
+            readout=fit and fit.held,
+            drawn=fit and to_u8(area_resize(toned(drawn), _VIEW_SIZE)),
+            anchor=fit and to_u8(toned(anchor)),
             tone=tone,
         )
     with clock.stage("Blending"):
@@ -360,8 +368,8 @@ def _align_and_blend(code: Code, crop: Crop, model: Model, options: Options, clo
 
 def _match(
     missing: Tensor, maps: Mapping[int, Tensor], w_plus: Tensor, alignment: Alignment, model: Model
-) -> Readout:
-    """Fit the read-out to what a drawing misses, held still under probes that are aligned as edits are."""
+) -> Fit:
+    """Fit the read-outs to what a drawing misses, held still under probes that are aligned as edits are."""
     with model.autocast():
         codes = probe_codes(model.generator, w_plus)
         probes = probe_maps(model.generator, codes, replay(alignment))

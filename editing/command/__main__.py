@@ -11,7 +11,7 @@ import argparse
 import signal
 import sys
 
-from editing.command import bench, edit, evaluate, invert, prove, publish
+from editing.command import bench, edit, evaluate, examples, invert, prove, publish, stress
 from editing.command.console import complain, explain, prepare_console
 from samm.allocator import keep_large_buffers
 
@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m samm", description="Invert and edit photos of faces, or cars, with SAMM."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (invert, edit, evaluate, prove, bench, publish):
+    for command in (invert, edit, evaluate, prove, bench, stress, examples, publish):
         command.add_parser(commands)
     for command in commands.choices.values():
         command.add_argument("--debug", action="store_true", help="show where unexpected errors come from")

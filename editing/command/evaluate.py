@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from editing.command.choices import ModelChoice, add_model_arguments, whole_number
-from editing.command.console import complain
+from editing.command.console import complain, explain
 from editing.command.photos import expand
 from editing.command.results import make_folder, to_json, write_text
 from editing.evaluation.methods import METHODS, Bench, choose, read_edits
@@ -124,5 +124,5 @@ def _run(args: argparse.Namespace) -> int:
         write_text(choice.markdown, text)
 
     comparison = Comparison(methods, bench, load_judges(model))
-    well = compare(paths, comparison, choice.against, choice.csv, show, complain)
+    well = compare(paths, comparison, choice.against, choice.csv, show, complain, explain)
     return 0 if well and not failures else 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,7 @@ from tqdm import tqdm
 from editing.command.choices import PhotoChoice
 from editing.command.console import complain, explain, say
 from editing.command.results import Results, is_result, open_results
+from editing.people import join
 from samm.crop.crop import Crop, Photo
 from samm.crop.faces import NO_FACE
 from samm.crop.listing import survey
@@ -172,8 +173,25 @@ def _one_photo(path: Path, run: _Run, tell: Progress) -> int:
         say(f"{path.name}: finished earlier.")
         return 0
     photo = _open(path, run)
-    places = list(_places(photo, run))
-    whole, failures = photo.pixels, 0
+    places, failed = list(_places(photo, run)), []
+    pictures = _pictures(path, places, digest, run, tell, failed)
+    if not run.joins:
+        for _ in pictures:
+            pass
+        return len(failed)
+    whole = join(photo, pictures)
+    if len(failed) < len(places):
+        record = {} if failed else results.record(digest, "whole")
+        name = _name(path, [_WHOLE], run)
+        save_png(whole, results.folder / (name + _WHOLE), {**run.job.text, **record})
+    return len(failed)
+
+
+def _pictures(
+    path: Path, places: Sequence[Place], digest: str, run: _Run, tell: Progress, failed: list[int]
+) -> Iterator[Picture]:
+    """Draw and save all crops of a photo; numbers of those that fail are added to `failed`."""
+    results = run.results
     for number, place in enumerate(places, 1):
         record = results.record(digest, f"{number}/{len(places)}")
         is_saved = results.has(record)
@@ -183,17 +201,11 @@ def _one_photo(path: Path, run: _Run, tell: Progress) -> int:
             result = _draw(path, place, run, tell)
             if not is_saved:
                 _save(path, place, result, record, run)
-            if run.joins:
-                picture = result.picture
-                whole = picture.crop.paste(picture.aligned, picture.mask, onto=whole)
         except Exception as error:  # of whatever kind: the other faces are not to blame
-            failures += 1
+            failed.append(number)
             complain(f"{path.name}{f', face {number}' if len(places) > 1 else ''}: {explain(error)}")
-    if run.joins and failures < len(places):
-        record = {} if failures else results.record(digest, "whole")
-        name = _name(path, [_WHOLE], run)
-        save_png(photo.file.with_alpha(whole), results.folder / (name + _WHOLE), {**run.job.text, **record})
-    return failures
+        else:
+            yield result.picture
 
 
 def _open(path: Path, run: _Run) -> Photo:

@@ -23,7 +23,7 @@ from editing.evaluation.tables import Figures
 from editing.recipe.line import describe
 from samm.crop.domains import FACES, Domain
 from samm.crop.photo import open_photo
-from samm.errors import PhotoError, UserError
+from samm.errors import PhotoError
 from samm.inversion import Progress
 from samm.models import Model
 
@@ -68,7 +68,7 @@ def open_crop(path: Path, size: int, domain: Domain = FACES) -> np.ndarray:
 def evaluate(
     paths: Iterable[Path],
     comparison: Comparison,
-    on_error: Callable[[Path, UserError], None] | None = None,
+    on_error: Callable[[Path, Exception], None] | None = None,
     progress: Progress | None = None,
     skip: Container[tuple[str, str]] = (),
 ) -> Iterator[Figures]:
@@ -95,7 +95,7 @@ def evaluate(
             for name in rest:
                 figures = _try(path.stem, crop, name, comparison, progress or (lambda *stage: None))
                 yield replace(figures, settings=made_with[name])
-        except UserError as error:
+        except Exception as error:  # of whatever kind: the other photos are not to blame
             if on_error is None:
                 raise
             on_error(path, error)

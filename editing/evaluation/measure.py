@@ -17,10 +17,10 @@ from torch import Tensor
 
 from editing.evaluation.judges import Judges, wanted_change
 from editing.evaluation.methods import Edited, difference_mask
-from editing.evaluation.regions import background, psnr_within, region_of, share_inside
 from editing.evaluation.samples import VIEW_SIZE
 from editing.evaluation.tables import PICTURES, Figures
 from editing.moves.scorer import signed
+from editing.places import background, psnr_within, region_of, share_inside
 from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.recipe import Recipe
 from samm.inversion import Inversion

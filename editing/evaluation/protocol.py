@@ -10,8 +10,8 @@ from editing.evaluation.comparison import Comparison, details
 from editing.evaluation.judges import DRAWN, Judges
 from editing.evaluation.measure import KEPT, SOFT
 from editing.evaluation.methods import CHANGE_LEVEL, CHANGE_PX
-from editing.evaluation.regions import FACE, PSNR_LIMIT, REGIONS, background
 from editing.evaluation.samples import PSI, VIEW_SIZE
+from editing.places import FACE, PSNR_LIMIT, REGIONS, background
 from editing.recipe.line import describe
 from editing.recipe.recipe import Recipe
 from samm.crop.domains import FACES, Domain

@@ -26,7 +26,7 @@ from editing.evaluation.tables import (
     table,
 )
 from editing.recipe.line import describe
-from samm.errors import OptionError, UserError
+from samm.errors import OptionError
 
 __all__ = ["compare"]
 
@@ -38,6 +38,7 @@ def compare(
     csv: Path | None,
     show: Callable[[str, dict[str, Any]], None],
     complain: Callable[[str], None],
+    explain: Callable[[Exception], str] = str,
 ) -> bool:
     """Measure photos by all methods and show tables and protocol; say whether all went well.
 
@@ -50,6 +51,7 @@ def compare(
         csv: is written as figures come, and what it holds is not measured again.
         show: takes the tables and the protocol as Markdown, and all figures as plain values.
         complain: takes sentences about photos that fail, and about long searches.
+        explain: makes a sentence of whatever a photo failed by.
 
     Raises:
         OptionError: `against` is not one of several methods, or the CSV file holds figures of other settings
@@ -64,9 +66,9 @@ def compare(
     _announce(missing, comparison.bench.search_steps, complain)
     failed: list[Path] = []
 
-    def on_error(path: Path, error: UserError) -> None:
+    def on_error(path: Path, error: Exception) -> None:
         failed.append(path)
-        complain(f"{path.name}: {error}")
+        complain(f"{path.name}: {explain(error)}")
 
     try:
         with tqdm(paths, unit="photo", disable=None, leave=False) as bar:

@@ -12,11 +12,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from editing.evaluation.judges import Judges
-from editing.evaluation.regions import region_of, share_inside
 from editing.evaluation.samples import VIEW_SIZE, draw, sample_codes
 from editing.moves.directions import move
 from editing.moves.moves import Moves
 from editing.moves.scorer import SCORES, Scorer, signed
+from editing.places import region_of, share_inside
 from editing.recipe.attributes import ATTRIBUTES, Attribute
 from samm.models import Model
 from samm.networks.identity import FaceReading

@@ -14,6 +14,7 @@ Shapes: N batch, L style rows, M samples of W.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -241,7 +242,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         )
     try:
         found = read(path)
-        return {str(key): value for key, value in found.items() if _is_real(value)}
+        return {str(key): value.clone() for key, value in found.items() if _is_real(value)}
     except Exception as error:  # damaged files raise whatever their misread bytes lead to
         raise WeightsError(
             f"{path.name} is damaged, cut off ({path.stat().st_size:,} bytes) or holds more than tensors and "
@@ -288,13 +289,16 @@ def load_directions(path: str | Path, num_layers: int) -> tuple[dict[str, Direct
     try:
         with safe_open(path, "pt") as file:
             table = json.loads(file.metadata()[_TABLE])
-            vectors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            # Copied, as all that is kept here: the file is mapped, and may be written anew while we work.
+            vectors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         directions = {
             name: Direction(
                 limit_rows(fit_rows(vector, num_layers), *table[name]["rows"]), table[name]["sigma"], name
             )
             for name, vector in vectors.items()
         }
+        if not all(one.vector.isfinite().all() and 0 < one.sigma < math.inf for one in directions.values()):
+            raise ValueError("values that are not finite")
     except (SafetensorError, OptionError, OSError, LookupError, TypeError, ValueError) as error:
         raise WeightsError(
             f"The table of directions {path.name} is damaged or of another kind; check out the repository "

@@ -39,18 +39,19 @@ from urllib.parse import unquote
 from gradio.processing_utils import hash_file
 from gradio.utils import get_upload_folder
 
+from editing.kept import EXAMPLES
 from samm.errors import PhotoError
 
 __all__ = ["EXAMPLES", "GATE", "REFUSED", "Gate", "has_example", "is_plain_file", "new_upload_folder"]
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 REFUSED = "This is no file that you uploaded here, or it was deleted since; upload it and use that upload."
 _DEEPEST = 20  # levels of lists and mappings in one value; the page's own have five
+_MOST_UPLOADS = 20  # of one session; what it uploads besides goes first
 _SERVED = "/gradio_api/file="
 _FILE_META = {"_type": "gradio.FileData"}
 
 
-@dataclass
+@dataclass(eq=False)
 class _Upload:
     """What one request to `/upload` has brought: a folder of its own, and the session that uses it."""
 
@@ -110,7 +111,17 @@ class Gate:
                 raise PhotoError(REFUSED)
             if upload:
                 upload.session = session
+        self._keep_newest(session)
         return path
+
+    def _keep_newest(self, session: str | None) -> None:
+        """Delete the oldest uploads of a session that brings more and more."""
+        if session is None:
+            return
+        with self._lock:
+            own = {id(upload): upload for upload in self._uploads.values() if upload.session == session}
+            old = sorted(own.values(), key=lambda upload: upload.at_s)[:-_MOST_UPLOADS]
+        self._delete(lambda upload: upload in old)
 
     def recorded(self, value: Any) -> Path:
         """Give the file that a value names, whoever's; for handlers behind the wall, which asked whose.

@@ -2,7 +2,8 @@
 
 On ZeroGPU a function below runs in another process, killed at any time: what goes in and out is pickled, what
 it writes to globals is lost, and of its errors only `gr.Error` arrives with its text. So `load` is called
-once before the page is served, and photos are read and judged outside.
+once before the page is served, and photos are read and judged outside. Who comes when is for ZeroGPU to say;
+elsewhere it is `LINE`.
 """
 
 from __future__ import annotations  # noqa: I001 - `spaces` comes before anything that may start CUDA
@@ -11,7 +12,8 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
@@ -24,6 +26,7 @@ import torch
 
 import samm
 from editing.edit import Edit, edit, edit_all
+from editing.page.line import EDIT, INVERSION, STEP, STRIP, Breathing, Kind, Line, Place, Turn
 from editing.recipe.recipe import Recipe
 from editing.moves.moves import Moves
 from samm.crop.crop import Crop
@@ -32,9 +35,11 @@ from samm.inversion import Inversion, Progress
 
 __all__ = [
     "LANE",
+    "LINE",
     "PRESET",
     "ZERO_GPU",
     "Engine",
+    "drawn",
     "edit_on_gpu",
     "engine",
     "invert_on_gpu",
@@ -54,8 +59,9 @@ log = logging.getLogger("samm.page")
 PRESET = "tiny" if os.environ.get("SAMM_TINY") else "mobile"
 CLIP = os.environ.get("SAMM_CLIP")  # a full CLIP for words, instead of the embedded text model
 ZERO_GPU = bool(Config.zero_gpu)
-# What shares the GPU waits for one another here; ZeroGPU has a queue of its own.
-LANE = {"concurrency_id": "gpu", "concurrency_limit": None if ZERO_GPU else 1}
+LINE = Line()
+# Gradio lets in everybody at once, so that each can be told a place in the line.
+LANE = {"concurrency_id": "gpu", "concurrency_limit": None}
 
 _Result = TypeVar("_Result")
 _WARM = threading.Lock()  # taken once and for all
@@ -143,18 +149,52 @@ def is_fast() -> bool:
     return _Loaded.engine is not None and _Loaded.engine.model.device.type == "cuda"
 
 
-def _carefully(work: Callable[[Engine], _Result]) -> _Result:
-    """Let a person's own errors pass the border of processes, and try a full GPU's work again on the CPU."""
+def _carefully(
+    work: Callable[[Engine, Progress | None], _Result], kind: Kind, tell: Progress | None = None
+) -> _Result:
+    """Do a work when it is its turn, which `tell` hears of.
+
+    Lets a person's own errors pass the border of processes, and tries a full GPU's work again on the CPU.
+    """
     try:
-        return work(engine())
+        if ZERO_GPU:
+            return work(engine(), tell)
+        with LINE.turn(kind, _waiting(tell)) as turn:
+            return _in_turn(work, kind, turn, tell)
     except samm.UserError as error:
         raise (gr.Error(str(error)) if ZERO_GPU else error) from error
     except torch.cuda.OutOfMemoryError as error:
-        if ZERO_GPU:
-            raise gr.Error("The GPU is full. Try again in a moment.") from error
+        raise gr.Error("The GPU is full. Try again in a moment.") from error
+
+
+def _in_turn(
+    work: Callable[[Engine, Progress | None], _Result], kind: Kind, turn: Turn, tell: Progress | None
+) -> _Result:
+    """Do a work; a long one rests where something quicker waits, and passes its turn on after each step."""
+
+    def told(stage: str, done: int, total: int) -> bool | None:
+        if done:
+            turn.pass_on()
+        return tell(stage, done, total) if tell else None
+
+    def on(engine: Engine) -> _Result:
+        if kind.rank == EDIT.rank:
+            return work(engine, tell)
+        # What a GPU does between two looks is over before anybody could wait for it.
+        with nullcontext() if engine.model.device.type == "cuda" else Breathing(turn):
+            return work(engine, told)
+
+    try:
+        return on(engine())
+    except torch.cuda.OutOfMemoryError:
         log.warning("the GPU is full; working on the CPU instead")
         torch.cuda.empty_cache()
-    return work(_on_cpu())
+    return on(_on_cpu())
+
+
+def _waiting(tell: Progress | None) -> Callable[[Place], object] | None:
+    """Tell of a place in the line as of a stage."""
+    return tell and (lambda place: tell(f"Waiting, {place.told}" if place.told else "Waiting", 0, 1))
 
 
 @cache
@@ -188,28 +228,49 @@ def _prepare(moves: Moves) -> None:
 @spaces.GPU(duration=15)
 def invert_on_gpu(crop: Crop, tell: Progress | None) -> Inversion:
     """Give the fast inversion of a crop that has its pixels."""
-    return _carefully(lambda engine: engine.invert(crop, tell))
+    return _carefully(lambda engine, tell: engine.invert(crop, tell), INVERSION, tell)
 
 
 @spaces.GPU(duration=15)
 def refine_on_gpu(inversion: Inversion, steps: int, tell: Progress | None) -> Inversion:
-    """Give the faithful inversion that follows a fast one."""
-    return _carefully(lambda engine: engine.refine(inversion, steps, tell))
+    """Give the faithful inversion that follows a fast one; quicker work goes first, between its steps."""
+    return _carefully(lambda engine, tell: engine.refine(inversion, steps, tell), STEP, tell)
 
 
 @spaces.GPU(duration=15)
 def tune_on_gpu(inversion: Inversion, steps: int, tell: Progress | None) -> Inversion:
-    """Tune the generator to the photo of an inversion."""
-    return _carefully(lambda engine: engine.tune(inversion, steps, tell))
+    """Tune the generator to the photo of an inversion; quicker work goes first, between its steps."""
+    return _carefully(lambda engine, tell: engine.tune(inversion, steps, tell), STEP, tell)
 
 
 @spaces.GPU(duration=5)
-def edit_on_gpu(inversion: Inversion, recipe: Recipe) -> Edit:
-    """Draw one recipe."""
-    return _carefully(lambda engine: engine.edit(inversion, recipe))
+def edit_on_gpu(inversion: Inversion, recipe: Recipe, tell: Progress | None = None) -> Edit:
+    """Draw one recipe; `tell` hears of the place in the line only."""
+    return _carefully(lambda engine, tell: engine.edit(inversion, recipe), EDIT, tell)
 
 
 @spaces.GPU(duration=10)
-def strip_on_gpu(inversion: Inversion, recipes: Sequence[Recipe], size: int) -> list[np.ndarray]:
+def strip_on_gpu(
+    inversion: Inversion, recipes: Sequence[Recipe], size: int, kind: Kind = STRIP
+) -> list[np.ndarray]:
     """Draw several recipes in one batch; gives small pictures, uint8 (size, size, 3)."""
-    return _carefully(lambda engine: engine.strip(inversion, recipes, size))
+    return _carefully(lambda engine, tell: engine.strip(inversion, recipes, size), kind)
+
+
+def drawn(
+    inversion: Inversion, recipes: Sequence[Recipe], size: int, kind: Kind = STRIP
+) -> Iterator[np.ndarray]:
+    """Draw several recipes, each when it is its turn, so that each can be shown when it is ready.
+
+    Args:
+        inversion: of all.
+        recipes: what to draw.
+        size: edge of the pictures.
+        kind: `TILE` for those that a visitor waits for, else `STRIP`.
+
+    Yields:
+        Small pictures, uint8 (size, size, 3); on a GPU all after one call.
+    """
+    at_once = len(recipes) if ZERO_GPU or is_fast() else 1
+    for start in range(0, len(recipes), at_once):
+        yield from strip_on_gpu(inversion, recipes[start : start + at_once], size, kind)

@@ -34,7 +34,6 @@ from editing.recipe.attributes import TABLES, find
 from editing.recipe.negation import plain_words
 from editing.recipe.recipe import (
     MASKS,
-    MAX_CHARACTERS,
     METHODS,
     ComponentEdit,
     Recipe,
@@ -52,6 +51,7 @@ __all__ = [
     "slug",
 ]
 
+_MAX_LINE = 16 * 1024  # the longest recipe takes half of it, and time grows with the square for some signs
 _MAX_SLUG = 60
 _NOTHING = "no changes"
 _ATTRIBUTES = frozenset(name for table in TABLES.values() for name in table)
@@ -59,7 +59,7 @@ _COMPONENT = re.compile(r"component[ _]?(\d{1,9})(?![\d.])", re.IGNORECASE)
 _DETAILS = re.compile(rf'\s*\(((?:{QUOTED}|[^"()])*)\)')
 _DETAIL = re.compile(rf'(?:{QUOTED}|[^",])+')
 _AND = re.compile(r"\s*(?:\band\b|&)\s*", re.IGNORECASE)
-_PERCENT = re.compile(r"\d[\d.]*\s*(?:%|percent\b)", re.IGNORECASE)
+_PERCENT = re.compile(r"(?<![\d.])\d[\d.]*\s*(?:%|percent\b)", re.IGNORECASE)
 _COUNT = re.compile(r"\d|\b(?:zero|half|one|two|three|four)\b", re.IGNORECASE)
 _GLUED = re.compile(r"(?P<name>[^\d]*[^\W\d_])(?P<number>\d+(?:\.\d+)?)")  # "smile2"
 _TURNED = re.compile(
@@ -92,9 +92,12 @@ def parse(text: str, domain: str = FACES.name) -> Recipe:
         OptionError: what the grammar above does not read, with its position; an attribute given twice or of
             another domain, or values a `Recipe` refuses.
     """
-    if len(text) > MAX_CHARACTERS:
-        raise OptionError("This recipe is longer than 64 KB; shorten it.")
+    if len(text) > _MAX_LINE:
+        raise OptionError("This recipe is longer than 16 KB; shorten it.")
     line = respell(text)
+    for at, letter in enumerate(line):
+        if not letter.isprintable() and not letter.isspace():
+            raise refuse(line, at, "a character cannot be shown", "type it again as plain text")
     found = _Found(domain)
     for at, piece in [] if " ".join(line.split()) == _NOTHING else segments(line):
         _read_piece(found, line, at, at + len(piece))

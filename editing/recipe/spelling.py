@@ -75,6 +75,7 @@ def refuse(line: str, at: int, reason: str = "it cannot be read", remedy: str = 
     """Say what in a line cannot be read, and where: `at` counts from 0, the sentence from 1."""
     piece = line[at:].strip()
     shown = piece if len(piece) <= 30 else f"{piece[:29]}…"
+    shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in shown)  # may steer a terminal
     return OptionError(f"At position {at + 1}, “{shown}”: {reason}; {remedy}.")
 
 

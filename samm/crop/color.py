@@ -20,6 +20,7 @@ _SAME_LEVELS = 2  # a profile that moves no color by more is sRGB in other digit
 _SAME_GAMMA = 0.03  # 1/2.2 is how PNG writes sRGB's own curve
 _GRID = 9  # colors a side at which profiles are looked at
 _LUT = 33  # colors a side of the table that exchanges primaries
+_BAND_PX = 64  # rows of floats that are scaled at once
 _WHITES = (1, 255, 65535)  # what floats call white
 
 # White, red, green and blue as (x, y) pairs, in the order of PNG's cHRM.
@@ -38,6 +39,8 @@ def to_srgb(picture: Image.Image) -> Image.Image:
         converted = Image.fromarray(levels_to_u8(deep, _WHITES[2:] if bits_16 else _WHITES))
     elif picture.mode in ("1", "LA"):
         converted = picture.convert("L")  # a profile of grey stays one
+    elif picture.mode == "RGBA":
+        converted = picture.convert("RGB")
     elif picture.mode in ("L", "RGB", "CMYK", "LAB"):
         converted = picture
     else:  # profiles speak about colors, not about palette entries
@@ -58,14 +61,15 @@ def alpha_of(picture: Image.Image) -> Image.Image | None:
     """Give the opacity of a picture, mode L; None where all of it is opaque."""
     if not picture.has_transparency_data or picture.mode.startswith("I"):
         return None
-    alpha = picture.convert("RGBA").getchannel("A")
+    alpha = (picture if picture.mode == "RGBA" else picture.convert("RGBA")).getchannel("A")
     return None if alpha.getextrema() == (255, 255) else alpha
 
 
 def over_white(image_u8: np.ndarray, alpha_u8: np.ndarray) -> np.ndarray:
     """Lay a picture (H, W, 3) of opacity (H, W) over white."""
-    white = Image.new("RGB", image_u8.shape[1::-1], "white")
-    return np.array(Image.composite(Image.fromarray(image_u8), white, Image.fromarray(alpha_u8)))
+    laid = Image.new("RGB", image_u8.shape[1::-1], "white")
+    laid.paste(Image.fromarray(image_u8), mask=Image.fromarray(alpha_u8))
+    return np.array(laid)
 
 
 def uncover(image_u8: np.ndarray, alpha_u8: np.ndarray) -> np.ndarray:
@@ -84,10 +88,16 @@ def levels_to_u8(levels: np.ndarray, whites: tuple[int, ...] = _WHITES) -> np.nd
 
     The smallest of the usual `whites` that holds the brightest level is taken, or else that level itself.
     """
-    levels = np.nan_to_num(levels, posinf=0, neginf=0)
-    brightest = float(levels.max())
+    bands = [
+        levels[top : top + _BAND_PX] for top in range(0, len(levels), _BAND_PX)
+    ]  # to copy little at once
+    brightest = max(float(np.nan_to_num(band, posinf=0, neginf=0).max()) for band in bands)
     white = next((level for level in whites if brightest <= level), brightest)
-    return np.rint(levels.clip(0, white) * (255 / white)).astype(np.uint8)
+    scaled = np.empty(levels.shape, np.uint8)
+    for band, target in zip(bands, np.split(scaled, range(_BAND_PX, len(levels), _BAND_PX)), strict=True):
+        clean = np.nan_to_num(band, posinf=0, neginf=0)
+        target[:] = np.rint(clean.clip(0, white) * (255 / white))
+    return scaled
 
 
 def _apply_profile(picture: Image.Image, profile: bytes) -> Image.Image | None:

@@ -52,6 +52,10 @@ MIN_SIDE_PX = 32
 # among them PostScript, which would start an outside program.
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "JPEG2000", "PPM")
 
+# Readers that hold a picture several times over, and the megapixels that they read in under a gigabyte.
+_MOST_MEGAPIXELS = {"WEBP": 45, "AVIF": 55, "JPEG2000": 40}
+_BAND_PX = 64  # rows of a huge picture that are reduced at once
+
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 _REDUCED = "This photo has {:.0f} megapixels and was reduced to {}, also for the whole photo that is saved."
@@ -139,7 +143,8 @@ def read_photo(source: str | Path | BinaryIO) -> PhotoFile:
             try:
                 if is_huge:
                     _reduce(picture)
-                picture.load()
+                else:
+                    picture.load()
             # The header was good, the pixels are not. Decoders raise nearly every kind of exception on bad
             # data.
             except Exception as error:
@@ -147,6 +152,7 @@ def read_photo(source: str | Path | BinaryIO) -> PhotoFile:
         try:
             _turn_upright(picture)
             image_u8, alpha = np.array(to_srgb(picture)), alpha_of(picture)
+            picture.close()  # and what its reader holds
         except ValueError as error:  # a color model Pillow cannot turn into RGB
             raise PhotoError(_UNREADABLE) from error
     notes = (_REDUCED.format(megapixels, KEPT_MEGAPIXELS),) if is_huge else ()
@@ -231,8 +237,9 @@ def _read_header(stream: BinaryIO) -> Image.Image:
         if picture is None:
             raise PhotoError(_UNREADABLE) from error
     width, height = picture.size
-    if width * height > MAX_MEGAPIXELS * 1_000_000:
-        raise PhotoError(_too_big(width * height))
+    most = _MOST_MEGAPIXELS.get(picture.format or "", MAX_MEGAPIXELS)
+    if width * height > most * 1_000_000:
+        raise PhotoError(_too_big(width * height, most, picture.format))
     if min(width, height) < MIN_SIDE_PX:
         raise PhotoError(
             f"This picture is only {width} × {height} pixels, too small to hold a face; use a larger one."
@@ -256,21 +263,34 @@ def is_heif(stream: BinaryIO) -> bool:
     return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
 
 
-def _too_big(pixels: int) -> str:
+def _too_big(pixels: int, most: int = MAX_MEGAPIXELS, format: str | None = None) -> str:
     """Say how many megapixels are too many; rounded up, so that it never reads as the limit itself."""
     megapixels = math.ceil(pixels / 1_000_000)
-    return (
-        f"This picture has {megapixels} megapixels; the limit is {MAX_MEGAPIXELS}. "
-        "Make it smaller and try again."
+    limit = f"the limit is {most}" if most == MAX_MEGAPIXELS else f"the limit for {format} is {most}"
+    remedy = (
+        "Make it smaller and try again" if most == MAX_MEGAPIXELS else "Save it as JPEG, or make it smaller"
     )
+    return f"This picture has {megapixels} megapixels; {limit}. {remedy}."
 
 
 def _reduce(picture: Image.Image) -> None:
-    """Reduce a huge picture while it is read: a JPEG by its decoder, without ever being there in full."""
+    """Reduce a huge picture while it is read: a JPEG by its decoder, without ever being there in full.
+
+    What the decoder leaves goes band by band, because Pillow would hold the whole picture two or three times.
+    """
     scale = math.sqrt(KEPT_MEGAPIXELS * 1e6 / math.prod(picture.size))
     size = (int(picture.width * scale), int(picture.height * scale))
     picture.draft(None, size)
-    picture.thumbnail(size, Image.Resampling.LANCZOS, reducing_gap=None)
+    picture.load()
+    reduced, step = picture.crop((0, 0, *size)), picture.height / size[1]  # with its palette
+    for top in range(0, size[1], _BAND_PX):
+        bottom = min(top + _BAND_PX, size[1])
+        # Four rows more on each side than the band shows: LANCZOS looks at three.
+        first, last = max(int((top - 4) * step), 0), min(math.ceil((bottom + 4) * step), picture.height)
+        band = picture.crop((0, first, picture.width, last))
+        box = (0, top * step - first, picture.width, bottom * step - first)
+        reduced.paste(band.resize((size[0], bottom - top), Image.Resampling.LANCZOS, box), (0, top))
+    picture.im, picture._size = reduced.im, size  # in place, as Pillow's own `thumbnail`
 
 
 def _turn_upright(picture: Image.Image) -> None:

@@ -22,6 +22,7 @@ _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _STRIPS, _ORIENTATION = 256, 257, 258, 259
 _CHANNELS, _ROWS, _BYTES, _PLANAR, _PREDICTOR, _FORMAT, _PROFILE = 277, 278, 279, 284, 317, 339, 34675
 _DTYPES = {(1, 16): "u2", (1, 32): "u4", (3, 16): "f2", (3, 32): "f4", (3, 64): "f8"}
 _DEFLATE = (8, 32946)
+_MOST_BYTES = 800_000_000
 
 
 def open_deep_tiff(stream: BinaryIO, max_pixels: int) -> Image.Image | None:
@@ -45,9 +46,11 @@ def open_deep_tiff(stream: BinaryIO, max_pixels: int) -> Image.Image | None:
     if dtype is None or not known or _STRIPS not in tags or tags.get(_COMPRESSION, 1) not in (1, *_DEFLATE):
         return None
     width, height = tags[_WIDTH], tags[_HEIGHT]
-    if width * height > max_pixels:
-        return None
     rows = min(tags.get(_ROWS, height), height)
+    # Of all pixels four bytes a channel are held, and one strip as it is stored.
+    held = width * channels * (4 * height + rows * int(dtype[1]))
+    if width * height > max_pixels or held > _MOST_BYTES:
+        return None
     levels = np.zeros((height, width, channels), np.float32)
     for strip, (offset, length) in enumerate(zip(tags[_STRIPS], tags[_BYTES], strict=True)):
         stream.seek(offset)

@@ -3,8 +3,8 @@
 After alignment the generator's feature maps know where nose, lid and jaw of this photo are; what is missing
 is how *this* photo renders them. So each map gets one more linear layer to color, as StyleGAN2's ToRGB
 layers are, fitted to the photo and added to the picture. It is pivotal tuning (Roich et al. 2022, PTI) with
-one linear layer for each resolution in place of all weights, solved exactly in place of gradient steps, and
-held still under edits by a term of its own. Our addition to the paper.
+one linear layer for each resolution in place of all weights, solved exactly in place of gradient steps. Our
+addition to the paper.
 
 At resolution r, with X (P, C) the centered and scaled features of the P = r² pixels, R (P, 3) what is still
 missing of the photo there, D the diagonal of each pixel's weight (1 − m + ε, as the rest is the photo's own),
@@ -13,9 +13,11 @@ and X_p the features of the same pixels after probe p of n, a move of the code a
     W = argmin ‖D^½ (X W − R)‖² + λ tr(D) ‖W‖² + (μ / n) Σ_p ‖D^½ (X_p − X) W‖²
       = (Xᵀ D X + λ tr(D) I + (μ / n) Σ_p (X_p − X)ᵀ D (X_p − X))⁻¹ Xᵀ D R
 
-The last sum is what keeps a picture editable: the layer may use only what a change of the code leaves alone.
-Coarse maps come first, each fits what the others leave (a few rounds of block Gauss–Seidel, which reuse the
-factorizations), and the finest ones, which carry detail and no shape, follow once without probes.
+This is solved twice. With μ = 0 the layers are free: nothing draws this photo better, and they draw the
+inversion. With μ > 0 they may use only what a change of the code leaves alone: they draw edits, which the
+free layers would mottle wherever a feature leaves the range that it has in the photo. Coarse maps come
+first, each fits what the others leave (a few rounds of block Gauss–Seidel, which reuse the factorizations),
+and the finest ones, which carry detail and no shape, follow once without probes.
 
 Shapes: N pictures, L style rows, C channels of a map, r its resolution, P pixels, S edge of a picture.
 """
@@ -34,19 +36,19 @@ from torch import Tensor
 from samm.networks.generators import Adapt, Generator
 from samm.networks.ops import area_resize
 
-__all__ = ["Head", "Readout", "fit_readout", "probe_codes", "probe_maps", "record"]
+__all__ = ["Fit", "Head", "Readout", "fit_readout", "probe_codes", "probe_maps", "record"]
 
 COARSE = (16, 32, 64, 128)  # resolutions that carry shape and color
 FINE = (256, 512)  # and those that carry detail; a generator that lacks some does without
 PROBED = 64  # the finest map that probes are drawn up to
-PROBES = 4  # n, along as many axes of W
-REACH = 2.0  # deviations that a probe moves
+PROBES = 6  # n, along as many axes of W
+REACH = 3.0  # deviations that a probe moves
 SAMPLES = 4096  # of W
 ROUNDS = 3
-HOLD = 0.15  # μ
-RIDGE = {"coarse": 2e-3, "fine": 4e-4}  # λ
+HOLD = 1.0  # μ of the layers that draw edits
+RIDGE = {"coarse": 2e-4, "fine": 5e-5}  # λ
 KEPT_WEIGHT = 0.05  # ε
-EDGE = 256  # a map's products are formed on at most EDGE² of its pixels, evenly spaced
+EDGE = 512  # a map's products are formed on at most EDGE² of its pixels, evenly spaced
 LEAST_SCALE = 1e-3
 
 
@@ -106,6 +108,19 @@ class Readout:
         return read, lambda size: _sum(list(colors.values()), size)
 
 
+@dataclass(frozen=True)
+class Fit:
+    """Both read-outs of a photo.
+
+    Attributes:
+        free: draws the inversion.
+        held: draws edits, held still under the probes.
+    """
+
+    free: Readout
+    held: Readout
+
+
 class _Enough(Exception):
     """Ends a drawing whose maps are all there."""
 
@@ -158,8 +173,8 @@ def probe_maps(generator: Generator, codes: Tensor, adapt: Adapt | None) -> dict
 
 def fit_readout(
     maps: Mapping[int, Tensor], missing: Tensor, keep_photo: Tensor, probes: Mapping[int, Tensor]
-) -> Readout:
-    """Fit a photo's read-out.
+) -> Fit:
+    """Fit a photo's read-outs.
 
     Args:
         maps: of the inversion's drawing, by resolution, (1, C, r, r).
@@ -167,22 +182,31 @@ def fit_readout(
         keep_photo: (1, 1, S, S) in 0…1, what need not be drawn.
         probes: maps of the probes, (n, C, r, r); a resolution without any is held by λ alone.
     """
-    levels = {r: _Level(maps[r], missing, keep_photo, probes.get(r)) for r in COARSE + FINE if r in maps}
+    levels = {r: _Level(maps[r], missing, keep_photo) for r in COARSE + FINE if r in maps}
+    free = {r: level.factor() for r, level in levels.items()}
+    held = {r: level.factor(probes[r]) if r in probes else free[r] for r, level in levels.items()}
+    return Fit(*(_solve(levels, factors, maps) for factors in (free, held)))
+
+
+def _solve(
+    levels: Mapping[int, _Level], factors: Mapping[int, Tensor], maps: Mapping[int, Tensor]
+) -> Readout:
+    """Fit each level to what the others leave, coarse ones in turn and the fine ones once."""
     coarse = [r for r in levels if r in COARSE]
     fine = [r for r in levels if r in FINE]
     heads: dict[int, Head] = {}
     colors: dict[int, Tensor] = {}
     for r in coarse * ROUNDS + fine:
         others = [color for other, color in colors.items() if other != r]
-        heads[r] = levels[r].fit(_sum(others, r) if others else None)
+        heads[r] = levels[r].fit(factors[r], _sum(others, r) if others else None)
         colors[r] = heads[r](maps[r])
     return Readout({r: heads[r] for r in levels})
 
 
 class _Level:
-    """The normal equations of one map, factorized once."""
+    """The normal equations of one map."""
 
-    def __init__(self, feature: Tensor, missing: Tensor, keep_photo: Tensor, probes: Tensor | None):
+    def __init__(self, feature: Tensor, missing: Tensor, keep_photo: Tensor):
         r = feature.shape[-1]
         self._step = max(r // EDGE, 1)
         self._missing = self._rows(area_resize(missing, r))
@@ -193,22 +217,27 @@ class _Level:
         x = x - center
         scale = ((x.square() * self._weight).sum(0).sqrt() + LEAST_SCALE).half().float()
         self._center, self._scale = center, scale
-        x = x / scale
-        self._weighted = x * self._weight
-        ridge = RIDGE["coarse" if r in COARSE else "fine"]
-        products = self._weighted.T @ x
-        products.diagonal().add_(ridge)
-        count = 0 if probes is None else len(probes)
-        for probe in [] if probes is None else probes:
-            change = (self._rows(probe[None]) - center).div_(scale).sub_(x).mul_(self._weight.sqrt())
-            products.addmm_(change.T, change, alpha=HOLD / count)
-        self._factor = torch.linalg.cholesky(products)
+        self._x = x / scale
+        self._weighted = self._x * self._weight
+        self._products = self._weighted.T @ self._x
+        self._products.diagonal().add_(RIDGE["coarse" if r in COARSE else "fine"])
 
-    def fit(self, others: Tensor | None) -> Head:
+    def factor(self, probes: Tensor | None = None) -> Tensor:
+        """Factorize the products, with the changes (n, C, r, r) that probes bring if they are given."""
+        if probes is None:
+            return torch.linalg.cholesky(self._products)
+        products = self._products.clone()
+        for probe in probes:
+            change = (self._rows(probe[None]) - self._center).div_(self._scale).sub_(self._x)
+            change.mul_(self._weight.sqrt())
+            products.addmm_(change.T, change, alpha=HOLD / len(probes))
+        return torch.linalg.cholesky(products)
+
+    def fit(self, factor: Tensor, others: Tensor | None) -> Head:
         """Fit what the other levels' color (1, 3, r, r) leaves."""
         target = self._missing if others is None else self._missing - self._rows(others)
         bias = (target * self._weight).sum(0)
-        weight = torch.cholesky_solve(self._weighted.T @ (target - bias), self._factor)
+        weight = torch.cholesky_solve(self._weighted.T @ (target - bias), factor)
         parts = (self._center, self._scale, weight, bias)
         return Head(*(part.half().cpu() for part in parts))
 

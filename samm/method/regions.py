@@ -32,13 +32,15 @@ def rise(values: Tensor, limits: tuple[float, float]) -> Tensor:
 
 
 def blur(x: Tensor, sigma_px: float) -> Tensor:
-    """Blur (1, 1, H, W) by a Gaussian, with borders replicated."""
+    """Blur (N, C, H, W) by a Gaussian, with borders replicated."""
     reach = int(1.5 * sigma_px + 0.5)
     steps = torch.arange(-reach, reach + 1, device=x.device, dtype=x.dtype)
     taps = torch.exp(-(steps**2) / (2 * sigma_px**2))
     taps = taps / taps.sum()
+    channels = x.shape[1]
+    row = taps.expand(channels, 1, 1, -1)
     x = F.pad(x, (reach,) * 4, mode="replicate")
-    return F.conv2d(F.conv2d(x, taps.view(1, 1, 1, -1)), taps.view(1, 1, -1, 1))
+    return F.conv2d(F.conv2d(x, row, groups=channels), row.transpose(2, 3), groups=channels)
 
 
 def widen(mask: Tensor, px: int) -> Tensor:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import samm
+from editing.carrying import carry
 from editing.edit import edit, edit_all, move_code
 from editing.masks import COMPARE_SIZE
 from editing.moves import moves as moves_module
@@ -59,8 +60,8 @@ def test_an_empty_recipe_is_the_inversion_and_draws_nothing(masks, small, tiny, 
 
 
 @pytest.mark.parametrize("masks", ["reuse", "adaptive"])
-def test_an_empty_recipe_is_the_inversion_also_when_it_is_drawn(masks, small, tiny, tools, drawn):
-    (plain,) = edit_all(small, [Recipe(masks=masks)], tiny, tools)
+def test_an_empty_recipe_is_the_inversion_also_among_others(masks, small, tiny, tools, drawn):
+    plain, _ = edit_all(small, [Recipe(masks=masks), OLDER], tiny, tools)
     assert drawn == [1]
     assert np.array_equal(plain.blended, small.blended)
     assert np.array_equal(plain.aligned, small.aligned)
@@ -115,8 +116,16 @@ def older(small, tiny, tools):
 
 
 def test_a_slider_draws_exactly_once(small, tiny, tools, drawn):
-    edit(small, Recipe({"age": 2.0, "smile": 1.0}, masks="reuse"), tiny, tools)
+    edit(small, Recipe({"age": 2.0, "yaw": 1.0}, masks="reuse"), tiny, tools)
     assert drawn == [1]
+
+
+def test_what_has_a_place_is_put_into_a_drawing_of_what_has_none(small, tiny, tools, drawn):
+    both = edit(small, Recipe({"age": 2.0, "smile": 2.0}), tiny, tools)
+    assert drawn == [2]
+    older = edit(small, Recipe({"age": 2.0}), tiny, tools)
+    assert differ(both.aligned[:128], older.aligned[:128]) <= 1  # above the eyes
+    assert differ(both.aligned[320:400, 192:320], older.aligned[320:400, 192:320]) > 1
 
 
 def test_mask_strength_only_blends_again(older, small, drawn):
@@ -158,7 +167,7 @@ def test_what_follows_from_an_inversion_is_made_once_and_not_pickled(small, tiny
     assert small.views_pm1 is views_pm1
     # Edits have not written into them.
     assert torch.equal(photo_pm1, to_pm1(small.photo_u8))
-    for view, picture in zip(views_pm1, (small.photo_u8, small.drawn, small.aligned), strict=True):
+    for view, picture in zip(views_pm1, (small.photo_u8, small.drawn, small.anchor), strict=True):
         assert torch.equal(view, area_resize(to_pm1(picture), COMPARE_SIZE))
     fresh = pickle.loads(pickle.dumps(small))
     assert not {"blended", "keep_photo", "photo_pm1", "views_pm1"} & fresh.__dict__.keys()
@@ -190,7 +199,8 @@ def test_recomputing_is_a_fresh_alignment(small, tiny, tools):
         adapt, alignment = aligner(tiny.samm, features, small.options.iterations)
         follow, correction = small.readout.follow(adapt)
         aligned = tiny.generator.synthesize(edited.w_plus, follow) + correction(512)
-    assert np.array_equal(edited.aligned, to_u8(aligned))
+    carried = carry(small.photo_pm1, small.anchor_pm1, aligned.clamp(-1, 1))
+    assert np.array_equal(edited.aligned, to_u8(carried))
     assert torch.equal(edited.gathered, gather(alignment.masks.values(), 512))
 
 
@@ -215,8 +225,8 @@ def test_several_recipes_are_each_alone_and_in_order(small, tiny, tools, drawn):
         *strip(OLDER, "yaw", 3),
     ]  # fmt: skip
     together = edit_all(small, recipes, tiny, tools)
-    # Seven at once, in a group for each way to get masks; the encoder looks at one picture of its own.
-    assert drawn == [5, 1, 2, 2]
+    # A group for each way to get masks; the encoder looks at one picture of its own.
+    assert drawn == [6, 1, 2]
     assert [edited.recipe for edited in together] == recipes
     for edited in together:
         alone = edit_all(small, [edited.recipe], tiny, tools)[0]

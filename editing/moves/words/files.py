@@ -21,7 +21,8 @@ def read_safetensors(path: Path, device: torch.device) -> tuple[dict[str, Tensor
     """
     try:
         with safe_open(path, "pt", device=str(device)) as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            # Copied: the file is mapped into memory, and may be written anew while its values are in use.
+            return {key: file.get_tensor(key).clone() for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise WeightsError(unreadable(path)) from error
 

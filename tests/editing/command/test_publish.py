@@ -135,9 +135,9 @@ def test_zero_gpu_changes_one_line_of_the_requirements(checkout):
     before = (checkout / "requirements.txt").read_text().splitlines()
     after = pinned(zero).splitlines()
     changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
-    assert changed == [("torch>=2.8", f"torch=={ZERO_TORCH}")]
+    assert changed == [("torch>=2.8,<3", f"torch=={ZERO_TORCH}")]
     (difference,) = zero.differences
-    assert f"torch=={ZERO_TORCH}, the newest that ZeroGPU runs, instead of torch>=2.8" in difference
+    assert f"torch=={ZERO_TORCH}, the newest that ZeroGPU runs, instead of torch<3,>=2.8" in difference
     assert all(
         isinstance(content, Path) for name, content in zero.files.items() if name != "requirements.txt"
     )
@@ -176,9 +176,9 @@ def test_the_front_matter_names_the_gradio_that_is_required_and_tested():
         ("README.md", "| `mtcnn.safetensors` |", "| mtcnn |", "mtcnn.safetensors is not in the table"),
         ("README.md", "| `mtcnn.", "| `a.safetensors` |\n| `mtcnn.", "a.safetensors of README.md is missing"),
         ("requirements.txt", "gradio", "gradually", "says nothing of gradio"),
-        ("requirements.txt", "torch>=2.8", "torch>=2.14", "(torch>=2.14); allow it there"),
-        ("requirements.txt", "torch>=2.8", "", "(it names no torch)"),
-        ("requirements.txt", "pillow", "pillow (at last", "The line “pillow (at last”"),
+        ("requirements.txt", "torch>=2.8,<3", "torch>=2.14", "(torch>=2.14); allow it there"),
+        ("requirements.txt", "torch>=2.8,<3", "", "(it names no torch)"),
+        ("requirements.txt", "pillow>=11.3,<13", "pillow (at last", "The line “pillow (at last”"),
     ],
 )
 def test_what_would_not_run_is_refused_in_one_sentence(file, old, new, words, checkout):
@@ -190,7 +190,7 @@ def test_what_would_not_run_is_refused_in_one_sentence(file, old, new, words, ch
 
 def test_what_only_zero_gpu_demands_is_not_demanded_elsewhere(checkout):
     replace(checkout / "README.md", "python_version: 3.12.12", "python_version: 3.13.1")
-    replace(checkout / "requirements.txt", "torch>=2.8", "torch>=2.14")
+    replace(checkout / "requirements.txt", "torch>=2.8,<3", "torch>=2.14")
     assert "app.py" in plan(NAME, "t4-small", checkout).files
 
 

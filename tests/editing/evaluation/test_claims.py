@@ -14,11 +14,11 @@ from editing.evaluation import rules, sliders
 from editing.evaluation.claims import claim_table
 from editing.evaluation.exactness import prove_exactness
 from editing.evaluation.judges import Judges, Published, Scores
-from editing.evaluation.regions import region_of, share_inside
 from editing.evaluation.samples import draw, sample_codes
 from editing.moves.directions import move
 from editing.moves.moves import Moves
 from editing.moves.scorer import SCORES
+from editing.places import region_of, share_inside
 from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.recipe import Recipe
 from samm.crop.png import save_png

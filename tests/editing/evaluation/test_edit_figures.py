@@ -16,9 +16,9 @@ from editing.evaluation import judges as judging
 from editing.evaluation.judges import Judges, Published, Scores
 from editing.evaluation.measure import measure_edit
 from editing.evaluation.methods import METHODS, Edited, read_edits
-from editing.evaluation.regions import PSNR_LIMIT, background, region_of
 from editing.evaluation.tables import load_csv
 from editing.moves.scorer import SCORES, Scorer
+from editing.places import PSNR_LIMIT, background, region_of
 from editing.recipe.recipe import Recipe
 from samm.crop.png import save_png
 from samm.errors import OptionError

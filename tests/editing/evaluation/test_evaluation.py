@@ -329,11 +329,17 @@ def test_a_photo_that_a_method_fails_on_does_not_stop_the_rest(photos, capsys, s
     assert "Photos: 2 of 3" in printed.out
 
 
-def test_an_error_of_ours_shows_the_table_and_itself(photos, capsys, stop):
-    stop("residual", 2, RuntimeError("out of memory"))
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (RuntimeError("out of memory"), "b.png: There is not enough memory; close other programs"),
+        (KeyError("odd"), "b.png: Something unexpected went wrong (KeyError-"),
+    ],
+)
+def test_an_error_that_nobody_expected_costs_one_photo(photos, capsys, stop, error, sentence):
+    stop("residual", 2, error)
     assert _run(photos, "--methods", "encoder,residual") == 1
     printed = capsys.readouterr()
-    assert "Photos: 1 of 3" in printed.out
-    assert printed.err.endswith(
-        "There is not enough memory; close other programs, or make the photo smaller.\n"
-    )
+    assert "Photos: 2 of 3" in printed.out
+    assert sentence in printed.err
+    assert "2 of 3 photos were measured by all methods." in printed.err

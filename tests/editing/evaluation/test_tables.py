@@ -8,7 +8,6 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from editing.evaluation.regions import PSNR_LIMIT
 from editing.evaluation.tables import (
     Figures,
     differences,
@@ -22,6 +21,7 @@ from editing.evaluation.tables import (
     save_csv,
     table,
 )
+from editing.places import PSNR_LIMIT
 from samm.errors import OptionError, PhotoError
 
 

@@ -26,6 +26,7 @@ from editing.page.gate import GATE, new_upload_folder
 from editing.page.idle import Idle
 from editing.page.layout import INPUTS, PARTS, on_controls
 from editing.page.likeness import LIKENESS, Likeness
+from editing.page.line import EDIT
 from editing.page.packing import unpack
 from editing.page.parts import settings
 from editing.page.presence import leave, presence
@@ -272,7 +273,7 @@ def test_no_call_asks_for_more_than_fifteen_seconds_of_a_gpu():
 
 
 def fails_with(error: Exception):
-    def work(engine):
+    def work(engine, tell):
         raise error
 
     return work
@@ -281,18 +282,18 @@ def fails_with(error: Exception):
 def test_on_a_shared_gpu_errors_arrive_as_one_sentence(gpu, monkeypatch):
     monkeypatch.setattr(gpu, "ZERO_GPU", True)
     with pytest.raises(gr.Error, match="Type what you want") as caught:
-        gpu._carefully(fails_with(samm.OptionError("Type what you want to see.")))
+        gpu._carefully(fails_with(samm.OptionError("Type what you want to see.")), EDIT)
     assert pickle.loads(pickle.dumps(str(caught.value.message))) == "Type what you want to see."
     with pytest.raises(gr.Error, match="The GPU is full. Try again in a moment"):
-        gpu._carefully(fails_with(torch.cuda.OutOfMemoryError("CUDA out of memory")))
+        gpu._carefully(fails_with(torch.cuda.OutOfMemoryError("CUDA out of memory")), EDIT)
 
 
 def test_at_home_an_error_of_ours_stays_what_it_is(gpu, monkeypatch):
     monkeypatch.setattr(gpu, "ZERO_GPU", False)
     with pytest.raises(samm.OptionError, match="one of two"):
-        gpu._carefully(fails_with(samm.OptionError("choose one of two")))
+        gpu._carefully(fails_with(samm.OptionError("choose one of two")), EDIT)
     with pytest.raises(ZeroDivisionError):
-        gpu._carefully(fails_with(ZeroDivisionError()))
+        gpu._carefully(fails_with(ZeroDivisionError()), EDIT)
 
 
 def test_at_home_a_full_gpu_hands_the_work_to_the_cpu(gpu, monkeypatch):
@@ -300,11 +301,11 @@ def test_at_home_a_full_gpu_hands_the_work_to_the_cpu(gpu, monkeypatch):
     monkeypatch.setattr(gpu, "_on_cpu", lambda: "on the CPU")
     tried = []
 
-    def work(engine):
+    def work(engine, tell):
         tried.append(engine)
         if engine is gpu.engine():
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
         return engine, 3
 
-    assert gpu._carefully(work) == ("on the CPU", 3)
+    assert gpu._carefully(work, EDIT) == ("on the CPU", 3)
     assert tried == [gpu.engine(), "on the CPU"]

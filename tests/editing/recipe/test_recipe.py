@@ -367,8 +367,8 @@ def test_unreadable_line_is_refused(line: str) -> None:
 
 def test_long_lines_are_read_or_refused_at_once() -> None:
     for piece in (" ", ":", "1", "+1", "+ ", "(", '"', "\\", "a ", "a 1"):
-        refusal(parse, "a" + piece * (60_000 // len(piece)) + '"')
-    assert refusal(parse, "a" * 70_000) == "This recipe is longer than 64 KB; shorten it."
+        refusal(parse, "a" + piece * (15_000 // len(piece)) + '"')
+    assert refusal(parse, "a" * 70_000) == "This recipe is longer than 16 KB; shorten it."
 
 
 # -- file names ------------------------------------------------------------------------------------

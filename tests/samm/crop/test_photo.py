@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, features
 
 from samm import pixels
 from samm.crop import listing, photo, png
@@ -492,3 +492,31 @@ def test_folders_without_pictures_or_permission(tmp_path: Path, monkeypatch: pyt
         PhotoError, match=rf"The folder {tmp_path.name} cannot be read \(permission denied\); "
     ):
         listing.list_photos([tmp_path])
+
+
+@pytest.mark.parametrize("format", ["WEBP", "AVIF", "JPEG2000"])
+def test_what_unpacks_to_gigabytes_is_refused_by_its_header(
+    format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if format == "AVIF" and not features.check("avif"):
+        pytest.skip("this Pillow has no AVIF")
+    assert photo._MOST_MEGAPIXELS[format] >= photo.KEPT_MEGAPIXELS  # what cameras write passes
+    monkeypatch.setitem(photo._MOST_MEGAPIXELS, format, 0.01)
+    assert refusal(encoded(Image.new("RGB", (128, 128)), format)) == (
+        f"This picture has 1 megapixels; the limit for {format} is 0.01. Save it as JPEG, or make it smaller."
+    )
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "I;16", "CMYK"])
+def test_bands_show_no_seams(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = np.random.default_rng(5).integers(0, 256, (900, 700, 3), dtype=np.uint8)
+    wide = Image.fromarray(noise).resize((1400, 1800))
+    wide = (
+        Image.fromarray(np.asarray(wide.convert("L"), np.uint16) * 257)
+        if mode == "I;16"
+        else wide.convert(mode)
+    )
+    monkeypatch.setattr(photo, "KEPT_MEGAPIXELS", 0.5)
+    reduced = photo.open_photo(encoded(wide, "TIFF"))
+    whole = wide.resize(reduced.shape[1::-1], Image.Resampling.LANCZOS)
+    assert np.abs(reduced.astype(int) - photo.to_srgb(whole)).max() <= 2

@@ -15,10 +15,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from samm.method.regions import blur
 from samm.metrics import psnr
 
 __all__ = [
+    "CROWN",
     "FACE",
+    "FRINGE",
+    "HAIR",
+    "HEAD",
     "PSNR_LIMIT",
     "REGIONS",
     "ROUNDING",
@@ -28,6 +33,7 @@ __all__ = [
     "psnr_within",
     "region_of",
     "share_inside",
+    "soft",
 ]
 
 # Half axes, across and down, of the ellipse about the middle that holds face and short hair; a third of the
@@ -79,11 +85,16 @@ SKIN = Region("skin", (Ellipse(0, 0.12, 0.62, 0.75), Ellipse(0, 0.95, 0.5, 0.3))
 FRINGE = Region("forehead and hair", (Ellipse(0, -0.5, 0.8, 0.5),))
 EYES = Region("eyes", (Ellipse(-0.25, -0.06, 0.2, 0.13), Ellipse(0.25, -0.06, 0.2, 0.13)))
 BROWS = Region("brows", (Ellipse(-0.27, -0.18, 0.24, 0.14), Ellipse(0.27, -0.18, 0.24, 0.14)))
-GLASSES = Region("glasses", (Ellipse(-0.28, -0.03, 0.32, 0.24), Ellipse(0.28, -0.03, 0.32, 0.24)))
+GLASSES = Region(
+    "glasses",
+    (Ellipse(-0.28, -0.03, 0.32, 0.24), Ellipse(0.28, -0.03, 0.32, 0.24), Ellipse(0, -0.05, 0.8, 0.14)),
+)
 NOSE = Region("nose", (Ellipse(0, 0.14, 0.22, 0.28),))
 LIPS = Region("lips", (Ellipse(0, 0.42, 0.3, 0.17),))
 MOUTH = Region("mouth and cheeks", (Ellipse(0, 0.4, 0.5, 0.36),))
 JAW = Region("lower face", (Ellipse(0, 0.5, 0.62, 0.48),))
+
+CROWN = Region("crown", (Ellipse(0, -1.0, 1.1, 0.78),))  # above the brows, where a hat sits
 
 REGIONS: dict[str, Region] = {
     **dict.fromkeys(("age", "yaw", "pitch", "gender", "face_width"), HEAD),
@@ -103,6 +114,11 @@ REGIONS: dict[str, Region] = {
 def region_of(attributes: Iterable[str], size: int) -> np.ndarray:
     """Mark where some attributes live together: bool (S, S)."""
     return np.logical_or.reduce([REGIONS[name].holds(size) for name in attributes])
+
+
+def soft(region: Region, size: int, blur_px: float) -> Tensor:
+    """Mark a region with a soft outline: (1, 1, S, S) in 0…1."""
+    return blur(torch.from_numpy(region.holds(size)).float()[None, None], blur_px)
 
 
 def share_inside(before_pm1: Tensor, after_pm1: Tensor, region: np.ndarray) -> Tensor:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from editing.evaluation.regions import (
+from editing.places import (
     PSNR_LIMIT,
     REGIONS,
     background,

@@ -1,0 +1,34 @@
+"""Edits in their places, on pictures made for it."""
+
+import torch
+
+from editing.focus import focus, placed
+
+SIZE = 256
+
+
+def _moved(generator_rng):
+    before = 0.2 * torch.randn(1, 3, SIZE, SIZE, generator=generator_rng)
+    return before, before + 0.5
+
+
+def test_a_smile_stays_about_the_mouth(generator_rng):
+    before, after = _moved(generator_rng)
+    focused = focus(before, after, ["smile"])
+    assert torch.allclose(focused[..., 178, 128], after[..., 178, 128], atol=0.01)
+    assert torch.allclose(focused[..., :80, :], before[..., :80, :], atol=0.01)
+
+
+def test_hair_takes_the_clear_change_and_leaves_the_tint():
+    before = torch.zeros(1, 3, SIZE, SIZE)
+    after = before + 0.1  # a tint everywhere
+    after[..., :60, 60:196] = 0.8  # and a new color on the head
+    focused = focus(before, after, ["blond_hair"])
+    assert torch.allclose(focused[..., 10:40, 80:176], after[..., 10:40, 80:176], atol=0.01)
+    assert focused[..., 120:, :].abs().max() < 0.01
+
+
+def test_what_has_no_place_leaves_all_as_it_is_drawn(generator_rng):
+    before, after = _moved(generator_rng)
+    assert placed(["age", "yaw", "smile", "blond_hair"]) == {"smile", "blond_hair"}
+    assert focus(before, after, []) is after
