@@ -21,22 +21,36 @@ __all__ = ["EqualLinear", "area_resize", "haar_up", "modulated_conv2d", "module_
 M = TypeVar("M", bound=nn.Module)
 
 
-def haar_up(bands: Tensor) -> Tensor:
+def haar_up(bands: Tensor, style: Tensor | None = None) -> Tensor:
     """Invert one level of the Haar wavelet transform.
 
     Args:
         bands: (N, 4C, H, W). The first C channels are LL; the rest is (C, 3): LH, HL, HH of each channel.
+        style: (N, 4C), what the bands are scaled by first.
 
     Returns:
-        (N, C, 2H, 2W). Averaged over 2x2 pixels it is LL / 2, which gives half-size pictures for free.
+        (N, C, 2H, 2W) in the memory format of the bands. Averaged over 2x2 pixels it is LL / 2, which gives
+        half-size pictures for free.
     """
     n, channels, height, width = bands.shape
+    bands = bands * (0.5 if style is None else 0.5 * style[:, :, None, None])
     low = bands[:, : channels // 4]
-    lh, hl, hh = bands[:, channels // 4 :].view(n, channels // 4, 3, height, width).unbind(2)
+    lh, hl, hh = bands[:, channels // 4 :].unflatten(1, (-1, 3)).unbind(2)
     top, bottom = low + lh, low - lh
     left, right = hl + hh, hl - hh
-    pixels = torch.stack([top + left, top - left, bottom + right, bottom - right], 2)  # 00 01 10 11
-    return F.pixel_shuffle(pixels.mul(0.5).reshape(n, channels, height, width), 2)
+    is_last = bands.is_contiguous(memory_format=torch.channels_last)
+    pixels = torch.empty(
+        (n, channels // 4, 2 * height, 2 * width),
+        dtype=bands.dtype,
+        device=bands.device,
+        memory_format=torch.channels_last if is_last else torch.contiguous_format,
+    )
+    # Written where they belong at once: a shuffle would pass over the large map twice more.
+    pixels[:, :, ::2, ::2] = top + left
+    pixels[:, :, ::2, 1::2] = top - left
+    pixels[:, :, 1::2, ::2] = bottom + right
+    pixels[:, :, 1::2, 1::2] = bottom - right
+    return pixels
 
 
 def area_resize(image: Tensor, size: int) -> Tensor:

@@ -48,17 +48,21 @@ class StyledConv(nn.Module):
         return self.mod(w) * self.scale
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """Map x (N, C_in, H, W) under a style (N, C_in) to (N, C_out, H, W)."""
+        """Map x (N, C_in, H, W) under a style (N, C_in) to (N, C_out, H, W) in channels-last memory."""
+        n, c, h, w = x.shape
         if hasattr(self, "dw"):
             # A depthwise convolution commutes with a factor per channel, so the style moves into the small
             # point-wise matrix and the large feature map is passed over once less.
-            n, c, h, wd = x.shape
-            x = F.conv2d(x, self.dw, padding=1, groups=c).reshape(n, c, h * wd)
-            x = torch.baddbmm(self.bias[:, :, 0], self.pw[:, :, 0, 0] * style[:, None], x).view(n, -1, h, wd)
+            x = F.conv2d(x, self.dw, padding=1, groups=c)
+            rows = x.permute(0, 2, 3, 1).reshape(n, h * w, c)
+            weight = self.pw[:, :, 0, 0] * style[:, None]  # (N, C_out, C_in)
         else:
-            x = F.conv2d(x * style[:, :, None, None], self.pw, self.bias.flatten(), padding=1)
-        # In place, since the maps are large and x is our own.
-        return F.leaky_relu(x.add_(self.noise), 0.2, inplace=True)
+            rows = F.unfold(x * style[:, :, None, None], 3, padding=1).mT  # (N, H·W, 9·C_in)
+            weight = self.pw.flatten(1).expand(n, -1, -1)
+        # Noise and bias are what the product is added to, and all is in place, since the maps are large.
+        x = self.bias.view(1, 1, -1) + self.noise.view(1, -1, 1).expand(n, -1, -1)
+        x = x.to(rows.dtype).baddbmm_(rows, weight.mT.to(rows.dtype))
+        return F.leaky_relu(x, 0.2, inplace=True).view(n, h, w, -1).permute(0, 3, 1, 2)
 
 
 class Block(nn.Module):
@@ -78,7 +82,7 @@ class Block(nn.Module):
     def forward(self, x: Tensor, styles: Sequence[Tensor], adapt: Adapt | None) -> Tensor:
         """Map x (N, C_in, H, H) under the block's three styles to (N, C_out, 2H, 2H)."""
         up, first, second = styles
-        x = self.conv1(haar_up(x * up[:, :, None, None]), first)
+        x = self.conv1(haar_up(x, up), first)
         if adapt is not None:
             x = adapt(self.resolution, x)
         return self.conv2(x, second)
@@ -146,10 +150,14 @@ class MobileStyleGAN(Generator):
         x = self.conv1(self.const.expand(len(styles[0]), -1, -1, -1), styles[0])
         for i, block in enumerate(self.blocks):
             x = block(x, styles[3 * i + 1 : 3 * i + 4], adapt)
-        x = x * styles[-1][:, :, None, None]
         if size > self.resolution // 2:
-            return area_resize(haar_up(F.conv2d(x, self.to_img) + self.to_img_bias), size)
+            return area_resize(haar_up(self._colors(x, styles[-1], 12)), size)
         # Averaging 2x2 pixels of an inverse Haar transform leaves LL / 2: the high bands need not be
         # computed.
-        half = 0.5 * (F.conv2d(x, self.to_img[:3]) + self.to_img_bias[:, :3])
-        return area_resize(half, size)
+        return area_resize(0.5 * self._colors(x, styles[-1], 3), size)
+
+    def _colors(self, x: Tensor, style: Tensor, bands: int) -> Tensor:
+        """Read the first bands of the picture off the last map: (N, bands, H, W)."""
+        weight = self.to_img[:bands, :, 0, 0] * style[:, None]  # (N, bands, C)
+        colors = torch.baddbmm(self.to_img_bias[:, :bands, :, 0], weight, x.flatten(2))
+        return colors.unflatten(2, x.shape[2:])
