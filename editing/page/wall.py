@@ -27,11 +27,12 @@ from editing.page.painted import check_painted, limit_strokes
 from editing.page.values import check_pick, check_value
 from samm.errors import OptionError, PhotoError, UserError
 
-__all__ = ["MISFIT", "GatedBlocks", "Wall", "open_doors"]
+__all__ = ["BUSY", "MISFIT", "GatedBlocks", "Wall", "open_doors"]
 
 log = logging.getLogger("samm.page")
 
 MISFIT = "The values of this request do not fit; reload the page, or see the API's description for programs."
+BUSY = "Too many visitors are waiting just now; try again in a minute."
 # Proxies, recordings, code editing, monitoring, streams and links to a state: nothing of the page needs them.
 _CLOSED = re.compile(
     r"/(gradio_api/)?(proxy=|process_recording|vibe-|monitoring|stream/|deep_link|run-history|runs\b)"
@@ -125,6 +126,10 @@ def _admit(function: Any, inputs: list[Any], session: str | None, state: Any) ->
     return values
 
 
+class _Busy(Exception):
+    """The answer would be that there is no place in the queue."""
+
+
 class Wall:
     """Stand before all routes, as ASGI middleware."""
 
@@ -148,11 +153,15 @@ class Wall:
 
         async def sending(message: Message) -> None:
             nonlocal begun
+            if message.get("status") == 503:  # Gradio's queue is full, or the server ends
+                raise _Busy
             begun = True
             await send(message)
 
         try:
             await self.app(scope, receive, sending)
+        except _Busy:
+            await _answer(send, 503, BUSY)
         except Exception as error:
             if begun and not isinstance(error.__cause__, HTTPException):
                 raise

@@ -21,7 +21,7 @@ from typing import Any
 
 from samm.errors import UserError
 
-__all__ = ["META", "ROOT", "Refused", "Site", "serve", "start"]
+__all__ = ["META", "ROOT", "Busy", "Refused", "Site", "serve", "start"]
 
 ROOT = Path(__file__).parents[3]
 META = {"meta": {"_type": "gradio.FileData"}}
@@ -31,6 +31,10 @@ _STARTS_S, _ANSWERS_S = 120, 600
 
 class Refused(UserError):
     """The page has answered with a sentence in place of a result."""
+
+
+class Busy(Refused):
+    """The page has said that too many are waiting."""
 
 
 @dataclass
@@ -58,6 +62,8 @@ class Site:
             connection.request(method, route, body, {"content-type": kind} if body is not None else {})
             answer = connection.getresponse()
             data = answer.read()
+        if answer.status == 503:
+            raise Busy(_detail(data))
         if answer.status != 200:
             raise Refused(_detail(data))
         return data

