@@ -15,6 +15,7 @@ PAGE, LEFT, RIGHT, ABOUT, MISSING, TABS = "page", "left", "right", "about", "mis
 
 # Regions: photo
 SOURCE, PHOTO, EXAMPLES, FACES, UNDO_TURN = "source", "photo", "examples", "faces", "undo_turn"
+DOUBT, USE_ANYWAY, OTHER_PHOTO = "doubt", "use_anyway", "other_photo"
 # inversion
 INVERSION, INVERT, STOP, LIKENESS = "controls", "invert", "stop", "likeness"
 CROP, CROP_PREVIEW, USE_CROP = "crop", "crop_preview", "use_crop"
