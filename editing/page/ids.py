@@ -25,8 +25,8 @@ RESULT, STATUS, VIEW, SHOWN, COMPARE, STAGE, KEPT = (
     *("result", "status", "view", "shown", "compare", "stage", "kept"),
 )
 # history
-MORE, MASKS, STEPS, UNDO, REDO, RESET, HISTORY = (
-    *("more", "masks", "steps", "undo", "redo", "reset", "history"),
+MORE, LEVELS, MASKS, STEPS, UNDO, REDO, RESET, HISTORY = (
+    *("more", "levels", "masks", "steps", "undo", "redo", "reset", "history"),
 )
 # downloads
 DOWNLOADS, PARCEL, RECIPE_IN = "downloads", "parcel", "recipe_in"

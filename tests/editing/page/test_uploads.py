@@ -17,6 +17,7 @@ from visitor import (
     invert,
     jpeg,
     listen,
+    open_masks,
     picture,
     remove_photo,
     set_slider,
@@ -90,6 +91,7 @@ def test_an_upload_is_found_inverted_and_shown_beside_the_photo_with_its_masks(p
     for number in range(2):
         expect(shown.nth(number)).to_have_js_property("naturalWidth", 512)
         expect(shown.nth(number)).to_have_js_property("naturalHeight", 512)
+    open_masks(page)
     captions = page.locator("#masks .caption-label").all_inner_texts()
     assert [re.fullmatch(r"(\d+)×\1 · \d+ % kept", caption.strip())[1] for caption in captions] == [
         *("32", "64", "128", "256"),
