@@ -15,6 +15,7 @@ PAGE, LEFT, RIGHT, ABOUT, MISSING, TABS = "page", "left", "right", "about", "mis
 
 # Regions: photo
 SOURCE, PHOTO, EXAMPLES, FACES, UNDO_TURN = "source", "photo", "examples", "faces", "undo_turn"
+DOUBT, USE_ANYWAY, OTHER_PHOTO = "doubt", "use_anyway", "other_photo"
 # inversion
 INVERSION, INVERT, STOP, LIKENESS = "controls", "invert", "stop", "likeness"
 CROP, CROP_PREVIEW, USE_CROP = "crop", "crop_preview", "use_crop"
@@ -24,8 +25,8 @@ RESULT, STATUS, VIEW, SHOWN, COMPARE, STAGE, KEPT = (
     *("result", "status", "view", "shown", "compare", "stage", "kept"),
 )
 # history
-MORE, MASKS, STEPS, UNDO, REDO, RESET, HISTORY = (
-    *("more", "masks", "steps", "undo", "redo", "reset", "history"),
+MORE, LEVELS, MASKS, STEPS, UNDO, REDO, RESET, HISTORY = (
+    *("more", "levels", "masks", "steps", "undo", "redo", "reset", "history"),
 )
 # downloads
 DOWNLOADS, PARCEL, RECIPE_IN = "downloads", "parcel", "recipe_in"

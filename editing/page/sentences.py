@@ -6,6 +6,7 @@ import html
 
 __all__ = [
     "ABOUT",
+    "ASKED",
     "BLENDED",
     "COMPARE",
     "EDITED",
@@ -23,8 +24,9 @@ __all__ = [
 ]
 
 TITLE = "SAMM face editor"
+ASKED = "Use this photo anyway? Answer below it."
 EMPTY = "Upload a portrait or pick an example."
-UNDO_TURN = "Undo the turn"  # a button's label, also in the sentence that says that a photo was turned
+UNDO_TURN = "Turn back"  # a button's label, also in the sentence that says that a photo was turned
 EXPIRED = "Your photo was deleted from this page, which keeps photos for less than an hour; upload it again."
 ABOUT = """
 **How it works.** An encoder finds a code for your face and a generator draws it. SAMM (Yang, Xu and Chen,

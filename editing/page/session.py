@@ -108,6 +108,7 @@ class Visit:
         overlay: whether what the generator draws is tinted instead.
         opened: the photo; None before there is one.
         crop: the crop to invert, without pixels; None until there is a choice.
+        asked: the crop that waits for the answer whether to use it; None where nothing was asked.
     """
 
     tab: str = ""
@@ -115,15 +116,20 @@ class Visit:
     overlay: bool = False
     opened: Opened | None = None
     crop: Crop | None = None
+    asked: Crop | None = None
 
     @property
     def photo_id(self) -> str:
         """Which photo this is; "" without one."""
         return self.opened.id if self.opened else ""
 
-    def begun(self, opened: Opened | None = None, crop: Crop | None = None) -> Visit:
+    def begun(
+        self, opened: Opened | None = None, crop: Crop | None = None, asked: Crop | None = None
+    ) -> Visit:
         """Derive the visit that a photo, or another crop of it, begins anew."""
-        return Visit(tab=self.tab, view=self.view, overlay=self.overlay, opened=opened, crop=crop)
+        return Visit(
+            tab=self.tab, view=self.view, overlay=self.overlay, opened=opened, crop=crop, asked=asked
+        )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

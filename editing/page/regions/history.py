@@ -17,17 +17,7 @@ __all__ = ["PART", "on_history", "on_redo", "on_reset", "on_undo"]
 
 
 def lay_out() -> None:
-    """Lay out masks, buttons and the history."""
-    gr.Gallery(
-        label="Masks: white is kept from the photo",
-        columns=5,
-        height="auto",
-        elem_id=ids.MASKS,
-        interactive=False,
-        buttons=["fullscreen"],
-        object_fit="contain",
-        format="png",
-    )
+    """Lay out buttons, the history and, one click further, the masks."""
     with gr.Row(elem_id=ids.STEPS):
         gr.Button("↶ Undo", elem_id=ids.UNDO, size="sm", interactive=False, min_width=80)
         gr.Button("↷ Redo", elem_id=ids.REDO, size="sm", interactive=False, min_width=80)
@@ -43,6 +33,17 @@ def lay_out() -> None:
         object_fit="contain",
         format="jpeg",
     )
+    with gr.Accordion("Masks of each level", open=False, elem_id=ids.LEVELS):
+        gr.Gallery(
+            label="Masks: white is kept from the photo",
+            columns=5,
+            height="auto",
+            elem_id=ids.MASKS,
+            interactive=False,
+            buttons=["fullscreen"],
+            object_fit="contain",
+            format="png",
+        )
 
 
 def wire(wiring: Wiring) -> None:

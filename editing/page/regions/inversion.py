@@ -68,7 +68,7 @@ def wire(wiring: Wiring) -> None:
     """Connect crop, inversion and stop."""
     moved, placed = wiring.moves(ids.CROP_SLIDERS), ids.CROP_SLIDERS
     wiring.on(moved, on_crop_moved, placed, [ids.CROP_PREVIEW], trigger_mode="always_last")
-    then_invert(wiring, wiring.on(wiring[ids.USE_CROP].click, on_crop, placed, [ids.INVERT]).then)
+    then_invert(wiring, wiring.on(wiring[ids.USE_CROP].click, on_crop, placed, [ids.INVERT, ids.DOUBT]).then)
     then_invert(wiring, wiring[ids.INVERT].click)
     wiring[ids.STOP].click(on_stop, None, None, queue=False, show_progress="hidden", api_visibility="private")
 
@@ -90,7 +90,11 @@ def on_crop(visit: Visit, x: float, y: float, size: float, turn: float) -> Itera
     if not visit.opened:
         raise PhotoError("There is no photo to crop; upload one or pick an example.")
     crop = visit.opened.photo.crop(x, y, size, turn, gpu.engine().model.domain)
-    yield {ids.VISIT: visit.begun(visit.opened, crop), ids.INVERT: gr.Button(interactive=True)}
+    yield {
+        ids.VISIT: visit.begun(visit.opened, crop),
+        ids.INVERT: gr.Button(interactive=True),
+        ids.DOUBT: gr.Column(visible=False),
+    }
 
 
 def crop_controls(crop: Crop, folder: Path) -> Updates:

@@ -9,6 +9,7 @@ from visitor import (
     WAIT_MS,
     expect,
     invert,
+    open_masks,
     paint,
     picture,
     reset_slider,
@@ -173,6 +174,7 @@ def test_mask_strength_goes_from_the_generator_over_the_inversion_to_more_of_the
     set_slider(page, "mask_strength", "Home")
     wait_status(page, re.compile(r"mask strength 0\.0\. 0 % of the picture"))
     assert np.array_equal(picture(page), drawn)
+    open_masks(page)
     expect(page.locator("#masks .caption-label").last).to_have_text(re.compile("· 0 % kept"))
 
     set_slider(page, "mask_strength", "End")

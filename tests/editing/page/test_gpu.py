@@ -223,7 +223,7 @@ def test_a_photo_on_its_side_is_turned_and_can_be_turned_back(near, tmp_path):
     assert turned.opened.photo.turned_deg == 90
     assert updates[-1][ids.UNDO_TURN].visible
     assert "turned by 90° clockwise" in told_by(updates)[-1]
-    assert "pressing Undo the turn" in told_by(on_invert(turned, "Fast"))[-1]
+    assert "pressing Turn back" in told_by(on_invert(turned, "Fast"))[-1]
     updates = list(on_undo_turn(turned))
     visit = updates[-1][ids.VISIT]
     assert visit.opened.photo.turned_deg == 0

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from visitor import expect, invert, set_slider, slider, tab, view, wait_status
+from visitor import expect, invert, open_masks, set_slider, slider, tab, view, wait_status
 
 SCREENS = {"small phone": (360, 740), "phone": (390, 844), "tablet": (768, 1024), "desktop": (1280, 900)}
 TABS = ("Attributes", "Words", "Explore", "Masks", "Strip")
@@ -59,6 +59,16 @@ _LOW_BUTTONS = """least => [...document.querySelectorAll("button, [role=tab]")]
 _WORDLESS_PICTURES = """() => [...document.querySelectorAll("img")]
     .filter(e => e.checkVisibility() && !e.closest("#compare") && !e.alt.trim())
     .map(e => e.outerHTML.slice(0, 120))"""
+# Captions of which some part lies on a picture of the same gallery.
+_CAPTIONS_ON_PICTURES = """gallery => {
+    const boxes = kind => [...document.querySelectorAll(`#${gallery} .grid-container ${kind}`)]
+        .map(e => [e.innerText || e.alt, e.getBoundingClientRect()]);
+    const pictures = boxes("img"), captions = boxes(".caption-label");
+    if (!pictures.length || pictures.length !== captions.length) return ["a picture without a caption"];
+    return captions.filter(([, c]) => !c.height || pictures.some(([, p]) =>
+        c.left < p.right - 1 && p.left < c.right - 1 && c.top < p.bottom - 1 && p.top < c.bottom - 1))
+        .map(([text]) => text);
+}"""
 # Whether an element that was brought to the middle of the screen can be seen and pressed there.
 _ON_TOP = """name => {
     const element = document.getElementById(name);
@@ -152,6 +162,27 @@ def test_what_is_kept_from_the_photo_stands_beside_the_result_and_follows_it(vis
     expect(page.locator("#kept img")).to_have_attribute("alt", re.compile(r"photo, 0 %$"), timeout=60_000)
     page.locator("#kept").get_by_label("Fullscreen").click()
     page.wait_for_function("document.querySelector('#kept').clientWidth > 0.99 * innerWidth")
+
+
+@pytest.mark.parametrize("screen", ["phone", "tablet", "desktop"])
+def test_no_caption_lies_on_a_picture(visit, address, screen):
+    page = visit(address, *SCREENS[screen])
+    assert page.evaluate(_CAPTIONS_ON_PICTURES, "examples") == []
+    invert(page)
+    set_slider(page, "age", "End")
+    wait_status(page, re.compile(r"^Edited: age"))
+    open_masks(page)
+    tab(page, "Strip")
+    page.locator("#strip_draw").click()
+    expect(page.locator("#strip .thumbnail-item img")).to_have_count(7, timeout=60_000)
+    for gallery in ("history", "masks", "strip"):
+        assert page.evaluate(_CAPTIONS_ON_PICTURES, gallery) == [], gallery
+    keep_screenshot(page, f"{screen} strip drawn")
+    page.get_by_role("combobox", name="and downward").click()
+    page.get_by_role("option", name="Smile", exact=True).click()
+    page.locator("#strip_draw").click()
+    expect(page.locator("#strip .thumbnail-item img")).to_have_count(25, timeout=60_000)
+    assert page.evaluate(_CAPTIONS_ON_PICTURES, "strip") == []
 
 
 def test_on_a_desktop_the_result_stays_in_view(visit, address):

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from visitor import (
     DONE,
     EMPTY,
@@ -17,6 +17,7 @@ from visitor import (
     invert,
     jpeg,
     listen,
+    open_masks,
     picture,
     remove_photo,
     set_slider,
@@ -90,6 +91,7 @@ def test_an_upload_is_found_inverted_and_shown_beside_the_photo_with_its_masks(p
     for number in range(2):
         expect(shown.nth(number)).to_have_js_property("naturalWidth", 512)
         expect(shown.nth(number)).to_have_js_property("naturalHeight", 512)
+    open_masks(page)
     captions = page.locator("#masks .caption-label").all_inner_texts()
     assert [re.fullmatch(r"(\d+)×\1 · \d+ % kept", caption.strip())[1] for caption in captions] == [
         *("32", "64", "128", "256"),
@@ -237,3 +239,48 @@ def test_a_small_face_is_inverted_with_a_warning(page, hopper):
     small.thumbnail((200, 200))
     invert(page, jpeg(np.asarray(small), "small.jpg"))
     expect(toast(page, re.compile(r"face is only \d+ pixels wide"))).to_be_visible()
+
+
+@pytest.fixture(scope="module")
+def cartoon() -> dict:
+    """A face of flat color, which the detector finds all the same."""
+    drawing = Image.new("RGB", (600, 600), (230, 240, 200))
+    pen = ImageDraw.Draw(drawing)
+    pen.ellipse((140, 100, 460, 500), fill=(255, 220, 177), outline="black", width=4)
+    pen.pieslice((140, 70, 460, 400), 180, 360, fill=(60, 40, 20))
+    for x in (240, 360):
+        pen.ellipse((x - 32, 248, x + 32, 292), fill="white", outline="black", width=3)
+        pen.ellipse((x - 12, 258, x + 12, 282), fill=(40, 80, 150))
+    pen.line((300, 290, 285, 350, 310, 352), fill="brown", width=4)
+    pen.arc((235, 340, 365, 430), 20, 160, fill=(180, 20, 40), width=8)
+    return jpeg(np.asarray(drawing), "cartoon.jpg")
+
+
+def test_a_drawn_face_is_asked_about_until_it_is_used_anyway(page, cartoon):
+    upload(page, cartoon)
+    warning = page.locator("#doubt [role=alert]")
+    expect(warning).to_contain_text("does not look like a photographed human face", timeout=WAIT_MS)
+    expect(page.locator("#invert")).to_be_disabled()
+    page.wait_for_timeout(1500)  # by then a photo of a person would be inverted
+    expect(warning).to_be_visible()
+    expect(page.locator("#compare img")).to_have_count(0)
+    page.get_by_role("button", name="Use it anyway").click()
+    wait_status(page, DONE)
+    expect(warning).to_be_hidden()
+
+
+def test_a_drawn_face_gives_way_to_another_photo(page, cartoon):
+    upload(page, cartoon)
+    page.get_by_role("button", name="Another photo").click(timeout=WAIT_MS)
+    wait_status(page, EMPTY)
+    expect(page.locator("#doubt")).to_be_hidden()
+    expect(page.locator("#photo img")).to_have_count(0)
+    invert(page)
+
+
+def test_a_photo_that_was_turned_upright_can_be_turned_back(page, hopper):
+    upload(page, jpeg(np.ascontiguousarray(np.rot90(hopper)), "side.jpg"))
+    back = page.get_by_role("button", name="Turn back")
+    expect(back).to_be_visible(timeout=WAIT_MS)
+    back.click()
+    expect(back).to_be_hidden(timeout=WAIT_MS)

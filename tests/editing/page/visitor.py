@@ -84,6 +84,12 @@ def tab(page: Page, name: str) -> None:
     expect(listed).to_have_attribute("aria-selected", "true")
 
 
+def open_masks(page: Page) -> None:
+    """Open the masks of each level, which are one click further than the gathered one."""
+    page.locator("#levels").get_by_role("button", name="Masks of each level").click()
+    expect(page.locator("#masks img").first).to_be_visible(timeout=WAIT_MS)
+
+
 def slider(page: Page, name: str) -> Locator:
     """Find a slider's handle by element id."""
     return page.locator(f"#{name} input[type=range]")
