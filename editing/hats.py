@@ -8,9 +8,6 @@ a band, are in SAMM's masks). Then what lies above the brows is a foreign thing 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
-
 import torch
 from torch import Tensor
 
@@ -26,13 +23,7 @@ EDGE_PX = 3.0  # deviation of the soft lower edge
 @torch.inference_mode()
 def hat(photo_pm1: Tensor, size: int) -> Tensor:
     """Mark where a hat is on a face's crop (1, 3, S, S): (1, 1, size, size) in 0…1, all 0 without one."""
-    return rise(_worn()(photo_pm1), WORN) * soft(CROWN, size, EDGE_PX)
+    from editing.moves.scorer import CELEBA, shared_scorer  # torchvision takes a second
 
-
-@cache
-def _worn() -> Callable[[Tensor], Tensor]:
-    """Load what gives the probability (N,) of a hat on pictures (N, 3, S, S)."""
-    from editing.moves.scorer import CELEBA, load_scorer  # brings torchvision, so not before it is needed
-
-    scorer, column = load_scorer(), CELEBA.index("wearing_hat")
-    return lambda pictures_pm1: scorer(pictures_pm1)[:, column].sigmoid()
+    seen = shared_scorer(photo_pm1.device)(photo_pm1)[:, CELEBA.index("wearing_hat")].sigmoid()
+    return rise(seen, WORN) * soft(CROWN, size, EDGE_PX)

@@ -8,9 +8,6 @@ is for this face.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -24,17 +21,12 @@ YEARS = (3.6, 16.9, 30.5, 45.4, 61.4)
 @torch.inference_mode()
 def apparent_age(image_pm1: Tensor) -> float:
     """Estimate how old a face looks, in years, from its crop (1, 3, H, H) in −1…1."""
-    from editing.moves.scorer import signed  # torchvision takes a second, and only ages need it
+    from editing.moves.scorer import (  # torchvision takes a second
+        shared_scorer,
+        signed,
+    )
 
-    return signed(_scorer(image_pm1.device)(image_pm1), "age").item()
-
-
-@cache
-def _scorer(device: torch.device) -> Callable[[Tensor], Tensor]:
-    from editing.moves.scorer import load_scorer
-
-    with torch.inference_mode(False):
-        return load_scorer(device)
+    return signed(shared_scorer(image_pm1.device)(image_pm1), "age").item()
 
 
 def strength_between(now: float, wanted: float) -> float:

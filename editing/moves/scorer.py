@@ -9,6 +9,7 @@ Shapes: N pictures, K scores.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -27,6 +28,7 @@ __all__ = [
     "Scorer",
     "load_scorer",
     "probabilities",
+    "shared_scorer",
     "signed",
 ]
 
@@ -79,6 +81,13 @@ def load_scorer(device: torch.device | str = "cpu", *folders: Path) -> Scorer:
     scorer = Scorer()
     load_weights(scorer, SCORER, *folders)
     return scorer.eval().requires_grad_(False).to(device)
+
+
+@cache
+def shared_scorer(device: torch.device) -> Scorer:
+    """Give the scorer, loaded once for each device."""
+    with torch.inference_mode(False):
+        return load_scorer(device)
 
 
 def signed(scores: Tensor, name: str) -> Tensor:
