@@ -42,7 +42,7 @@ from samm.pixels import to_u8
 
 __all__ = ["Edit", "edit", "edit_all", "move_code", "undrawn"]
 
-_AT_ONCE = 7  # drawings in one call of the generator: a strip, and 3 GB at 1024 pixels
+_AT_ONCE = 7  # drawings in one call of the generator: a strip
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -158,10 +158,11 @@ def _draw(
     wanted = {i: recipe for i, recipe in enumerate(recipes) if i not in edits}
     bases = {i: _base(recipe) for i, recipe in wanted.items() if not _base(recipe).is_empty}
     bases = {i: base for i, base in bases.items() if base != wanted[i]}
-    drawn = _pictures(inversion, [*wanted.values(), *bases.values()], model, tools, size)
-    first = {i: drawn[len(wanted) + row].picture for row, i in enumerate(bases)}
-    for (i, recipe), drawing in zip(wanted.items(), drawn, strict=False):
-        edits[i] = _finish(inversion, crop, recipe, drawing, first.get(i), things)
+    each = list(dict.fromkeys([*wanted.values(), *bases.values()]))  # a grid's bases recur, and stand in it
+    drawn = dict(zip(each, _pictures(inversion, each, model, tools, size), strict=True))
+    for i, recipe in wanted.items():
+        first = drawn[bases[i]].picture if i in bases else None
+        edits[i] = _finish(inversion, crop, recipe, drawn[recipe], first, things)
     return [edits[i] for i in range(len(recipes))]
 
 
@@ -193,8 +194,11 @@ def _pictures(
     drawn: dict[int, _Drawing] = {}
     for recompute in (False, True):
         group = [i for i, recipe in enumerate(recipes) if (recipe.masks == "recompute") == recompute]
-        for start in range(0, len(group), _AT_ONCE):
-            some = group[start : start + _AT_ONCE]
+        # A CPU draws several no quicker than one after another, and each takes 400 MB; but those that
+        # predict masks share the encoder's look at the photo.
+        at_once = 1 if model.device.type == "cpu" and not recompute else _AT_ONCE
+        for start in range(0, len(group), at_once):
+            some = group[start : start + at_once]
             batch = [torch.cat(parts) for parts in zip(*(styles[i] for i in some), strict=True)]
             with model.autocast():
                 pictures, masks = _render(inversion, batch, model, recompute, size)

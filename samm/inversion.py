@@ -41,6 +41,7 @@ __all__ = [
     "Inversion",
     "Options",
     "Progress",
+    "draw_generated",
     "drawing_model",
     "invert",
     "refine",
@@ -99,7 +100,7 @@ class Inversion(Picture):
         options: the choices it was made with.
         flows: by resolution, (1, 2, r, r) float32, normalized coordinates, order (x, y).
         masks: by resolution, (1, 1, r, r) float32 in 0…1, coarsest first; like `flows` empty without SAMM.
-        generated: the generator's picture of w_plus alone; None where it was dropped to save room.
+        generated: the generator's picture of w_plus alone; None until `draw_generated`, but without SAMM.
         seconds: by stage, over all passes that led here.
         refined: optimization steps that were taken.
         tuned: what tuning added to the generator's weights, by parameter name, float16; empty without.
@@ -245,6 +246,21 @@ def drawing_model(model: Model, inversion: Inversion) -> Model:
     return replace(model, generator=tuned_generator(model.generator, inversion.tuned))
 
 
+@torch.inference_mode()
+def draw_generated(inversion: Inversion, model: Model) -> Inversion:
+    """Add the generator's picture of the code alone, for who looks at it: a drawing, which others save.
+
+    `model` is the one that made the inversion.
+    """
+    if inversion.generated is not None:
+        return inversion
+    with model.autocast():
+        generator = drawing_model(model, inversion).generator
+        picture = generator.synthesize(inversion.w_plus.to(model.device)).float()
+    picture = inversion.tone.apply(picture) if inversion.tone else picture
+    return replace(inversion, generated=to_u8(picture))
+
+
 def refine(inversion: Inversion, model: Model, steps: int, progress: Progress | None = None) -> Inversion:
     """Improve an inversion's code by up to `steps` optimization steps, then align, mask and blend again.
 
@@ -326,13 +342,12 @@ def _redraw(inversion: Inversion, w_plus: Tensor, model: Model, options: Options
 
 
 def _align_and_blend(code: Code, crop: Crop, model: Model, options: Options, clock: Clock) -> Inversion:
-    """Draw the code without and with SAMM, gather the masks, blend, and report."""
+    """Draw the code, aligned where there is SAMM, gather the masks, and blend."""
     w_plus, photo_u8 = code.w_plus.float(), crop.pixels(model.resolution)
-    with clock.stage("Drawing"), model.autocast():
-        keep, maps = record() if model.samm is None else (None, {})
-        generated = model.generator.synthesize(w_plus, keep).float()
     if model.samm is None:
-        aligned, alignment = generated, Alignment({}, {})
+        with clock.stage("Drawing"), model.autocast():
+            keep, maps = record()
+            aligned, alignment = model.generator.synthesize(w_plus, keep).float(), Alignment({}, {})
     else:
         aligned, alignment, maps = _align(
             replace(code, w_plus=w_plus), model, model.samm, options.iterations, clock
@@ -354,7 +369,7 @@ def _align_and_blend(code: Code, crop: Crop, model: Model, options: Options, clo
             options=options,
             flows={r: flow.cpu() for r, flow in alignment.flows.items()},
             masks={r: mask.cpu() for r, mask in alignment.masks.items()},
-            generated=to_u8(toned(generated)),
+            generated=to_u8(toned(drawn)) if model.samm is None else None,
             seconds=clock.seconds,
             readout=fit and fit.held,
             drawn=fit and to_u8(area_resize(toned(drawn), _VIEW_SIZE)),

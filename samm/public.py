@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 from samm.crop.crop import Crop, Photo
 from samm.errors import OptionError, PhotoError, UserError, WeightsError
-from samm.inversion import Inversion, Options, invert, refine, tune
+from samm.inversion import Inversion, Options, draw_generated, invert, refine, tune
 from samm.models import Model, load, load_descriptor, load_detector
 from samm.picture import Picture
 
@@ -20,6 +20,7 @@ __all__ = [
     "Picture",
     "UserError",
     "WeightsError",
+    "draw_generated",
     "invert",
     "load",
     "load_descriptor",

@@ -12,9 +12,9 @@ from editing.command.choices import ModelChoice, PhotoChoice, add_model_argument
 from editing.command.photos import Place, each_photo
 from editing.command.results import SOFTWARE, to_json
 from samm.crop.png import save_png, write_whole
-from samm.inversion import Inversion
+from samm.inversion import Inversion, draw_generated
 from samm.method.masking import check_strength
-from samm.models import load
+from samm.models import Model, load
 from samm.pixels import mask_to_u8
 
 __all__ = ["add_parser"]
@@ -22,14 +22,14 @@ __all__ = ["add_parser"]
 
 @dataclass(frozen=True)
 class _Invert:
-    """What is saved of each inversion: also masks and renders, also a sheet, for these resolutions.
+    """What is saved of the inversions by a model: also masks and renders, also a sheet.
 
     `strength` is that of the masks.
     """
 
+    model: Model
     masks: bool
     sheet: bool
-    resolutions: tuple[int, ...]
     strength: float
     text = SOFTWARE
 
@@ -40,14 +40,16 @@ class _Invert:
     @property
     def endings(self) -> tuple[str, ...]:
         kinds = ["inversion"]
+        resolutions = () if self.model.samm is None else self.model.samm.resolutions
         if self.masks:
-            kinds += ["crop", "generator", "aligned", "mask", *(f"mask_{r}" for r in self.resolutions)]
+            kinds += ["crop", "generator", "aligned", "mask", *(f"mask_{r}" for r in resolutions)]
         if self.sheet:
             kinds += ["sheet"]
         return (".json", *(f"_{kind}.png" for kind in kinds))
 
     def draw(self, inversion: Inversion) -> _Inverted:
-        return _Inverted(replace(inversion, strength=self.strength), self)
+        whole = draw_generated(replace(inversion, strength=self.strength), self.model)
+        return _Inverted(whole, self)
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class _Inverted:
 
     def save(self, stem: Path, place: Place, record: dict[str, str]) -> str:
         inversion = self.picture
-        assert inversion.generated is not None  # only sessions drop it
+        assert inversion.generated is not None  # see `_Invert.draw`
 
         def save(kind: str, picture: np.ndarray) -> None:
             save_png(inversion.domain.trim(picture), stem.with_name(f"{stem.name}_{kind}.png"), SOFTWARE)
@@ -102,6 +104,5 @@ def _run(args: argparse.Namespace) -> int:
     photos, chosen = PhotoChoice.of(args), ModelChoice.of(args)
     check_strength(args.mask_strength)
     model = load(chosen.preset, chosen.device, chosen.precision)
-    resolutions = () if model.samm is None else tuple(model.samm.resolutions)
-    job = _Invert(args.masks, args.sheet, resolutions, args.mask_strength)
+    job = _Invert(model, args.masks, args.sheet, args.mask_strength)
     return 1 if each_photo(photos, model, chosen.options(model), job) else 0

@@ -24,7 +24,7 @@ from editing.recipe.line import describe
 from samm.crop.domains import FACES, Domain
 from samm.crop.photo import open_photo
 from samm.errors import PhotoError
-from samm.inversion import Progress
+from samm.inversion import Progress, draw_generated
 from samm.models import Model
 
 __all__ = ["Comparison", "details", "evaluate", "open_crop", "signatures"]
@@ -109,7 +109,7 @@ def _try(photo: str, crop: np.ndarray, name: str, comparison: Comparison, tell: 
         crop, bench, lambda stage, done, total: tell(f"{name}: {stage}", done, total)
     )
     seconds = time.perf_counter() - start
-    inversion = replace(inversion, strength=bench.mask_strength)
+    inversion = draw_generated(replace(inversion, strength=bench.mask_strength), drawn_by)
     figures = measure(photo, name, inversion, method.pictures, seconds, judges)
     edits = {}
     for recipe in bench.edits:

@@ -49,7 +49,7 @@ def _compare(names: list[str], judges: Judges, bench: Bench) -> Comparison:
 
 def test_published_metrics_enter_the_figures_and_the_table(tiny, tiny_crop, judges):
     full = replace(judges, lpips=Published("LPIPS", _apart), fid=Published("FID", _colors))
-    inversion = samm.invert(tiny_crop, tiny)
+    inversion = samm.draw_generated(samm.invert(tiny_crop, tiny), tiny)
     figures = measure("a", "samm", inversion, ("generated", "blended"), 1.0, full)
     assert figures.pictures["blended"]["lpips"] < figures.pictures["generator"]["lpips"]
     assert figures.features["photo"][0].tolist() == pytest.approx(tiny_crop.mean((0, 1)).tolist(), rel=1e-4)
@@ -72,7 +72,7 @@ def test_published_metrics_enter_the_figures_and_the_table(tiny, tiny_crop, judg
 
 
 def test_figures_agree_with_the_inversion(tiny, tiny_crop, judges):
-    inversion = samm.invert(tiny_crop, tiny)
+    inversion = samm.draw_generated(samm.invert(tiny_crop, tiny), tiny)
     figures = measure("a", "samm", inversion, ("generated", "aligned", "blended"), 2.5, judges)
     for picture, attribute in (("generator", "generated"), ("aligned", "aligned"), ("blended", "blended")):
         assert figures.pictures[picture]["psnr"] == inversion.report["psnr"][attribute]

@@ -44,7 +44,7 @@ def ran(tiny_crop, bench) -> Callable[[str], tuple[samm.Inversion, samm.Model]]:
 
 @pytest.fixture(scope="module")
 def inverted(ran) -> Callable[[str], samm.Inversion]:
-    return lambda name: ran(name)[0]
+    return lambda name: samm.draw_generated(*ran(name))
 
 
 @pytest.fixture(scope="module")

@@ -77,7 +77,7 @@ def test_grey_keeps_luminance_to_the_last_level() -> None:
 
 def test_drawn_pictures_of_a_grey_photo_are_grey(tiny, tiny_crop, tools) -> None:
     grey = np.ascontiguousarray(np.repeat(_luma(tiny_crop)[..., None], 3, axis=2))
-    inversion = samm.invert(grey, tiny)
+    inversion = samm.draw_generated(samm.invert(grey, tiny), tiny)
     edited = edit(inversion, Recipe(attributes={"age": 2.0}), tiny, tools)
     for picture in (
         inversion.generated,
