@@ -92,7 +92,7 @@ DOWNLOADS = (
     Download(ids.DOWNLOAD_PHOTO, "Download whole photo (PNG, original size)", photo),
     Download(ids.DOWNLOAD_MASKS, "Masks (ZIP)", masks),
     Download(ids.DOWNLOAD_RECIPE, "Recipe (JSON)", recipe),
-    Download(ids.DOWNLOAD_LATENT, "Latent (safetensors)", latent),
+    Download(ids.DOWNLOAD_LATENT, "Code (for programs)", latent),
 )
 
 
