@@ -31,6 +31,7 @@ MORE, LEVELS, MASKS, STEPS, UNDO, REDO, RESET, HISTORY = (
 # downloads
 DOWNLOADS, PARCEL, RECIPE_IN = "downloads", "parcel", "recipe_in"
 DOWNLOAD, DOWNLOAD_PHOTO, DOWNLOAD_MASKS = "download", "download_photo", "download_masks"
+DOWNLOAD_CARD, DOWNLOAD_FILM = "download_card", "download_film"
 DOWNLOAD_RECIPE, DOWNLOAD_LATENT = "download_recipe", "download_latent"
 
 # Tabs: attributes

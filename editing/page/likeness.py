@@ -47,8 +47,8 @@ class Likeness:
         return 4 * inversion.seconds["Drawing"] * (self.refine + self.tune)
 
 
-FAST, FAITHFUL = "Fast", "Faithful"
-LIKENESS = {FAST: Likeness(), FAITHFUL: Likeness(60), "Faithful, tuned": Likeness(30, 30)}
+FAST, FAITHFUL = "Fast", "Closer likeness"
+LIKENESS = {FAST: Likeness(), FAITHFUL: Likeness(60), "Closest likeness": Likeness(30, 30)}
 
 
 def slower(inversion: Inversion) -> str:

@@ -23,7 +23,7 @@
   };
 
   // The brush's colors are buttons without a name; screen readers get what each color does.
-  const meanings = { "rgb(255, 255, 255)": "White: keep my photo", "rgb(0, 0, 0)": "Black: let the generator draw" };
+  const meanings = { "rgb(255, 255, 255)": "White: keep my photo", "rgb(0, 0, 0)": "Black: let the AI draw" };
   const nameColors = () => {
     for (const swatch of document.querySelectorAll("#mask_edit .swatch button:not([aria-label])")) {
       swatch.ariaLabel = meanings[getComputedStyle(swatch).backgroundColor] ?? "Color";

@@ -66,7 +66,7 @@ def view_of(visit: Inverted, edited: Edit) -> Shown:
     name = visit.view
     if name == BLENDED:
         plain = present(replace(visit, edit=None))
-        return Shown(plain.blended, "Inverted portrait, not edited: photo and generator blended")
+        return Shown(plain.blended, "Reconstructed portrait, not edited: photo and generator blended")
     if name == GENERATED:
         return Shown(edited.aligned, "The generator's picture before blending")
     if name == KEPT:
@@ -121,4 +121,4 @@ def face_strip(crops: Sequence[Crop]) -> list[tuple[np.ndarray, str]]:
 
 def _named(recipe: Recipe) -> str:
     changed = "" if recipe.is_empty else f": {describe(recipe)}"
-    return f"{'inverted' if recipe.is_empty else 'edited'} portrait{changed}"
+    return f"{'reconstructed' if recipe.is_empty else 'edited'} portrait{changed}"

@@ -49,9 +49,9 @@ Manipulation*, ICCV 2023.
 COMPARE, EDITED, BLENDED, GENERATED, KEPT, WHOLE = VIEWS = (
     "Before / after",
     "Edited",
-    "Inversion only",
-    "Generator only",
-    "Kept from photo",
+    "Reconstruction",
+    "What the AI draws",
+    "From your photo",
     "Whole photo",
 )
 # One click each; their figures are in the table of words of `editing/README.md`.

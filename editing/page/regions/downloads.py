@@ -26,6 +26,7 @@ from editing.page.session import Inverted, Visit, inverted
 from editing.page.wiring import RESTORED, Handler, Wiring
 from editing.recipe.file import load_recipe, to_json
 from editing.recipe.recipe import require_quick
+from editing.share import card, morph
 from samm.crop.png import png_bytes
 from samm.pixels import mask_to_u8
 
@@ -55,6 +56,18 @@ def portrait(visit: Inverted, edited: Edit) -> str:
 def photo(visit: Inverted, edited: Edit) -> str:
     """Write the whole photo with the result in it."""
     return save_picture(edited.whole(), visit.folder, visit.recipe)
+
+
+def before_after(visit: Inverted, edited: Edit) -> str:
+    """Put the photo and the result side by side."""
+    data = card(edited.photo_u8, edited.blended, visit.recipe)
+    return put_away(data, visit.folder, name_of(visit.recipe, "before_after", "jpg"))
+
+
+def film(visit: Inverted, edited: Edit) -> str:
+    """Fade from the photo to the result and back."""
+    data = morph(edited.photo_u8, edited.blended, visit.recipe)
+    return put_away(data, visit.folder, name_of(visit.recipe, "film", "webp"))
 
 
 def masks(visit: Inverted, edited: Edit) -> str:
@@ -90,9 +103,11 @@ def latent(visit: Inverted, edited: Edit) -> str:
 DOWNLOADS = (
     Download(ids.DOWNLOAD, "Download portrait (PNG, {size}×{size})", portrait),
     Download(ids.DOWNLOAD_PHOTO, "Download whole photo (PNG, original size)", photo),
+    Download(ids.DOWNLOAD_CARD, "Before/after card (JPEG)", before_after),
+    Download(ids.DOWNLOAD_FILM, "Short film (WebP)", film),
     Download(ids.DOWNLOAD_MASKS, "Masks (ZIP)", masks),
     Download(ids.DOWNLOAD_RECIPE, "Recipe (JSON)", recipe),
-    Download(ids.DOWNLOAD_LATENT, "Latent (safetensors)", latent),
+    Download(ids.DOWNLOAD_LATENT, "Code (for programs)", latent),
 )
 
 

@@ -36,16 +36,16 @@ PREVIEW_PX = 256  # of the crop
 def lay_out() -> None:
     """Lay out likeness, crop and the buttons."""
     with gr.Row():
-        gr.Button("Invert this face", variant="primary", elem_id=ids.INVERT, interactive=False)
+        gr.Button("Reconstruct this face", variant="primary", elem_id=ids.INVERT, interactive=False)
         gr.Button("Stop", elem_id=ids.STOP, visible=False)
     fast = gpu.is_fast()
     gr.Radio(
         list(LIKENESS),
         value=FAITHFUL if fast else FAST,
         label="Likeness",
-        info="Faithful shows the fast result first, then refines it on your photo, which takes "
-        f"{'seconds' if fast else 'minutes'}; tuned also bends the generator to it, for the closest "
-        "likeness.",
+        info="Closer likeness shows the fast result first, then refines it on your photo, which takes "
+        f"{'seconds' if fast else 'minutes'}; closest likeness also bends the "
+        "generator to it.",
         elem_id=ids.LIKENESS,
     )
     with gr.Accordion("Adjust the crop", open=False, elem_id=ids.CROP):
@@ -54,7 +54,7 @@ def lay_out() -> None:
             interactive=False,
             height=200,
             elem_id=ids.CROP_PREVIEW,
-            alt_text="The part of your photo that will be inverted",
+            alt_text="The part of your photo that will be edited",
             buttons=[],
         )
         gr.Slider(0, 1024, 512, step=1, label="Center, left to right (px)", elem_id=ids.CROP_X)
@@ -143,7 +143,7 @@ def on_invert(visit: Visit, choice: str, progress: gr.Progress = PROGRESS) -> It
     stop = presence(visit.tab).stop
     stop.clear()
     teller = _Teller(stop, progress)
-    yield {ids.STATUS: say("Inverting…"), ids.STOP: gr.Button(visible=True)}
+    yield {ids.STATUS: say("Reconstructing…"), ids.STOP: gr.Button(visible=True)}
     start = time.perf_counter()
     crop = ready(visit.crop)
     crop.pixels(gpu.engine().model.resolution)  # read and judged here

@@ -163,7 +163,7 @@ def _found(visit: Visit, photo: Photo, folder: Path) -> Updates:
     elif chosen and chosen[ids.VISIT].asked:
         sentence = ASKED
     else:
-        sentence = "Face found. Ready to invert." if crops else NO_FACE
+        sentence = "Face found." if crops else NO_FACE
     if photo.turned_deg:
         turned = turn_warning(photo.turned_deg, f"pressing {UNDO_TURN}")
         gr.Warning(turned)

@@ -32,9 +32,9 @@ def lay_out() -> None:
     gr.Radio(
         list(LAYERS),
         value="All",
-        label="What a component may change",
-        info=f"The first {len(ids.COMPONENTS)} of {COMPONENTS} principal components of the "
-        "generator, strongest first; the choice counts for sliders moved from now on",
+        label="What a direction may change",
+        info=f"Directions the AI found by itself: the first {len(ids.COMPONENTS)} of {COMPONENTS}, "
+        "strongest first; the choice counts for sliders moved from now on",
         elem_id=ids.LAYERS,
         interactive=False,
     )
@@ -45,7 +45,7 @@ def lay_out() -> None:
                 LIMIT,
                 0,
                 step=0.1,
-                label=f"Component {number}",
+                label=f"Direction {number}",
                 elem_id=name,
                 interactive=False,
                 buttons=["reset"],

@@ -31,16 +31,14 @@ def lay_out() -> None:
         *STRENGTH_RANGE,
         Recipe.mask_strength,
         step=0.1,
-        label="Mask strength",
-        info="0 = only the generator, 1 = as the paper, 2 = keep more of the photo",
+        label="Keep more of my photo",
+        info="0 = only what the AI draws, 1 = as the paper, 2 = keep more of the photo",
         elem_id=ids.MASK_STRENGTH,
         interactive=False,
         buttons=["reset"],
     )
-    gr.Checkbox(
-        label="Show on my photo what the generator draws (orange)", elem_id=ids.OVERLAY, interactive=False
-    )
-    gr.Markdown("Paint **white** to keep my photo here, **black** to let the generator draw here.")
+    gr.Checkbox(label="Show on my photo what the AI draws (orange)", elem_id=ids.OVERLAY, interactive=False)
+    gr.Markdown("Paint **white** to keep my photo here, **black** to let the AI draw here.")
     gr.ImageEditor(
         label="Brush",
         elem_id=ids.BRUSH,

@@ -18,7 +18,16 @@ from editing.edit import edit
 from editing.page import files
 from editing.page.packing import pack
 from editing.page.pictures import present
-from editing.page.regions.downloads import DOWNLOADS, latent, masks, photo, portrait, recipe
+from editing.page.regions.downloads import (
+    DOWNLOADS,
+    before_after,
+    film,
+    latent,
+    masks,
+    photo,
+    portrait,
+    recipe,
+)
 from editing.page.session import Inverted
 from editing.recipe.file import from_json, load_recipe
 from samm.crop.photo import open_photo
@@ -40,7 +49,7 @@ def tuned(small, quick) -> samm.Inversion:
 
 
 def test_each_download_has_a_button_of_its_own():
-    assert len({download.id for download in DOWNLOADS}) == len({d.make for d in DOWNLOADS}) == 5
+    assert len({download.id for download in DOWNLOADS}) == len({d.make for d in DOWNLOADS}) == 7
 
 
 def test_a_saved_picture_says_what_it_is_and_how_it_was_made(older_visit):
@@ -65,6 +74,18 @@ def test_the_whole_photo_changes_only_around_the_face(older_visit):
     (left, top), (right, bottom) = older_visit.crop.quad.min(0), older_visit.crop.quad.max(0)
     assert left - 2 <= x.min() <= x.max() <= right + 2
     assert top - 2 <= y.min() <= y.max() <= bottom + 2
+
+
+def test_card_and_film_show_photo_and_result_and_say_what_they_are(older_visit):
+    edited = present(older_visit)
+    for make, kind, moves in ((before_after, "JPEG", False), (film, "WEBP", True)):
+        path = Path(make(older_visit, edited))
+        assert path.name.startswith("samm_")
+        with Image.open(path) as shown:
+            assert (shown.format, getattr(shown, "n_frames", 1) > 1) == (kind, moves)
+            assert "age" in shown.getexif()[0x010E]
+            width = 2 * edited.size if kind == "JPEG" else edited.size
+            assert shown.width == pytest.approx(width, rel=0.02)
 
 
 def test_the_masks_come_as_pictures(older_visit, small):

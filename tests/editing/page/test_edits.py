@@ -39,7 +39,7 @@ def difference(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 def test_without_changes_the_edited_picture_is_the_inversion(inverted):
     edited = picture(inverted)
-    view(inverted, "Inversion only")
+    view(inverted, "Reconstruction")
     assert np.array_equal(edited, picture(inverted))
 
 
@@ -49,7 +49,7 @@ def test_five_arrow_keys_on_age_make_half_a_step_and_another_picture_in_three_se
     expect(inverted.locator(STAGE)).to_have_attribute("alt", "Edited portrait: age +0.5", timeout=3000)
     assert slider(inverted, "age").input_value() == "0.5"
     assert difference(before, picture(inverted)).max() > 1
-    view(inverted, "Inversion only")
+    view(inverted, "Reconstruction")
     assert np.array_equal(before, picture(inverted))
 
 
@@ -69,7 +69,7 @@ def test_a_drag_over_25_steps_ends_on_the_shown_value_with_at_most_12_drawings(i
     assert value > 2
     alt = f"Edited portrait: age +{value}"
     expect(inverted.locator(STAGE)).to_have_attribute("alt", alt, timeout=WAIT_MS)
-    view(inverted, "Generator only")  # what still waits is called before
+    view(inverted, "What the AI draws")  # what still waits is called before
     view(inverted, "Edited")
     expect(inverted.locator(STAGE)).to_have_attribute("alt", alt)
     calls = [url for url in asked if "/gradio_api/queue/join" in url]
@@ -82,7 +82,7 @@ def test_the_reset_of_a_slider_brings_the_unedited_picture_back(inverted):
     expect(inverted.locator(STAGE)).to_have_attribute("alt", "Edited portrait: age +4.0", timeout=WAIT_MS)
     assert difference(before, picture(inverted)).max() > 1
     reset_slider(inverted, "age")
-    expect(inverted.locator(STAGE)).to_have_attribute("alt", "Inverted portrait", timeout=WAIT_MS)
+    expect(inverted.locator(STAGE)).to_have_attribute("alt", "Reconstructed portrait", timeout=WAIT_MS)
     assert slider(inverted, "age").input_value() == "0"
     assert difference(before, picture(inverted)).max() <= 1
 
@@ -102,7 +102,7 @@ def test_sliders_words_and_components_stack_and_reset_all_takes_them_back(invert
     assert difference(before, picture(inverted)).max() > 1
 
     inverted.locator("#reset").click()
-    expect(inverted.locator(STAGE)).to_have_attribute("alt", "Inverted portrait", timeout=WAIT_MS)
+    expect(inverted.locator(STAGE)).to_have_attribute("alt", "Reconstructed portrait", timeout=WAIT_MS)
     assert np.array_equal(before, picture(inverted))
     expect(slider(inverted, "component_3")).to_have_value("0")
     tab(inverted, "Attributes")
@@ -140,7 +140,7 @@ def test_a_phrase_gets_a_row_that_doses_and_removes_it(inverted):
     expect(inverted.locator("#row_1")).to_be_hidden()
     expect(slider(inverted, "word_0")).to_have_value("0.8")
     inverted.locator("#remove_0").click()
-    expect(alt).to_have_attribute("alt", "Inverted portrait", timeout=WAIT_MS)
+    expect(alt).to_have_attribute("alt", "Reconstructed portrait", timeout=WAIT_MS)
     expect(inverted.locator("#row_0")).to_be_hidden()
     assert np.array_equal(before, picture(inverted))
 
@@ -157,7 +157,7 @@ def test_no_words_and_unknown_words_get_a_sentence_and_change_nothing(inverted):
     wait_status(inverted, re.compile("xqzzt"))
     expect(target).to_have_value("xqzzt")  # to be corrected, not typed again
     expect(inverted.locator("#row_0")).to_be_hidden()
-    expect(inverted.locator(STAGE)).to_have_attribute("alt", "Inverted portrait")
+    expect(inverted.locator(STAGE)).to_have_attribute("alt", "Reconstructed portrait")
     assert np.array_equal(before, picture(inverted))
 
 
@@ -165,7 +165,7 @@ def test_mask_strength_goes_from_the_generator_over_the_inversion_to_more_of_the
     page = inverted
     inversion = picture(page)
     photo = picture(page, "#compare img")
-    view(page, "Generator only")
+    view(page, "What the AI draws")
     drawn = picture(page)
     assert difference(inversion, drawn).max() > 1
     view(page, "Edited")
@@ -192,7 +192,7 @@ def test_mask_strength_goes_from_the_generator_over_the_inversion_to_more_of_the
 def test_what_is_painted_white_is_the_photo_and_what_is_painted_black_is_drawn(inverted):
     page = inverted
     photo, inversion = picture(page, "#compare img"), picture(page)
-    view(page, "Generator only")
+    view(page, "What the AI draws")
     drawn = picture(page)
     view(page, "Edited")
     tab(page, "Masks")
@@ -232,13 +232,13 @@ def test_the_overlay_tints_what_the_generator_draws(inverted):
     page = inverted
     plain = picture(page)
     tab(page, "Masks")
-    page.get_by_label("Show on my photo what the generator draws").check()
+    page.get_by_label("Show on my photo what the AI draws").check()
     expect(page.locator(STAGE)).to_have_attribute("alt", re.compile("tinted orange"), timeout=WAIT_MS)
     photo, tinted = picture(page, "#compare img").astype(int), picture(page).astype(int)
     toward_orange = (tinted - photo).mean((0, 1))
     assert toward_orange[0] > 0 > toward_orange[2]
-    page.get_by_label("Show on my photo what the generator draws").uncheck()
-    expect(page.locator(STAGE)).to_have_attribute("alt", "Inverted portrait", timeout=WAIT_MS)
+    page.get_by_label("Show on my photo what the AI draws").uncheck()
+    expect(page.locator(STAGE)).to_have_attribute("alt", "Reconstructed portrait", timeout=WAIT_MS)
     assert np.array_equal(picture(page), plain)
 
 
@@ -267,7 +267,7 @@ def test_a_strip_shows_seven_ages_and_a_click_takes_one(inverted):
     captions = [text.strip() for text in page.locator("#strip .caption-label").all_inner_texts()]
     assert captions[0] == "age −4.0"
     assert captions[-1] == "age +4.0"
-    expect(page.locator(STAGE)).to_have_attribute("alt", "Inverted portrait")  # nothing is changed yet
+    expect(page.locator(STAGE)).to_have_attribute("alt", "Reconstructed portrait")  # nothing is changed yet
     pictures.last.click()
     expect(page.locator(STAGE)).to_have_attribute("alt", "Edited portrait: age +4.0", timeout=WAIT_MS)
     tab(page, "Attributes")

@@ -40,7 +40,7 @@ from editing.recipe.recipe import ComponentEdit, Recipe
 from editing.strip import strip
 
 MOST_S = 15  # what one call may ask of a shared GPU
-TUNED = "Faithful, tuned"
+TUNED = "Closest likeness"
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +183,7 @@ def test_a_tuned_likeness_comes_in_three_pictures_and_each_is_announced(near, mo
     monkeypatch.setitem(LIKENESS, TUNED, Likeness(2, 1))
     updates = list(on_invert(near, TUNED))
     said = told_by(updates)
-    assert said[0] == "Inverting…"
+    assert said[0] == "Reconstructing…"
     assert re.fullmatch(r"Done in .* Now refining the likeness…", said[1])
     assert re.fullmatch(r"Refined in \d+ s\. 2 steps\. .* Now tuning the generator to your photo…", said[2])
     assert re.match(r"Refined and tuned in \d+ s\. 2 \+ 1 steps\. \d+ % of the picture is kept", said[3])
@@ -210,7 +210,9 @@ def test_stop_during_refining_leaves_tuning_out(near, monkeypatch):
 @pytest.mark.filterwarnings("ignore:The face is only")
 def test_the_fast_likeness_names_what_would_come_nearer(near):
     *_, last = told_by(on_invert(near, "Fast"))
-    assert re.search(r"choose Faithful \(about \d+0 s here\) or Faithful, tuned \(about \d+0 s here\)", last)
+    assert re.search(
+        r"choose Closer likeness \(about \d+0 s here\) or Closest likeness \(about \d+0 s here\)", last
+    )
 
 
 @pytest.mark.filterwarnings("ignore:The face is only")

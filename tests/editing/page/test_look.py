@@ -236,7 +236,7 @@ def test_every_control_has_a_name_and_every_picture_words(edited):
         tab(edited, name)
         assert nameless(edited) == [], name
         assert edited.evaluate(_WORDLESS_PICTURES) == [], name
-    for name in ("Edited", "Kept from photo", "Whole photo"):
+    for name in ("Edited", "From your photo", "Whole photo"):
         view(edited, name)
         assert edited.evaluate(_WORDLESS_PICTURES) == [], name
     assert edited.evaluate("document.documentElement.lang") == "en"

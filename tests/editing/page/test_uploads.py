@@ -84,7 +84,7 @@ def test_an_upload_is_found_inverted_and_shown_beside_the_photo_with_its_masks(p
     listen(page)
     invert(page)
     said = "\n".join(heard(page))
-    assert re.search(r"^Looking for faces…\nFace found.*(\nInverting.*)+\nDone in", said, re.MULTILINE)
+    assert re.search(r"^Looking for faces…\nFace found.*(\nReconstructing.*)+\nDone in", said, re.MULTILINE)
 
     shown = page.locator("#compare img")
     expect(shown).to_have_count(2)
@@ -222,7 +222,7 @@ def test_a_photo_that_comes_while_another_is_inverted_wins(page):
     expected = picture(page, "#compare img")
     remove_photo(page)
     upload(page, HOPPER)
-    wait_status(page, re.compile("^Inverting"))
+    wait_status(page, re.compile("^Reconstructing"))
     page.locator("#photo").get_by_label("Remove Image").click()
     upload(page, EXAMPLES / "cap.jpg")
     # The first photo may have been done by then; what counts is which one stays.

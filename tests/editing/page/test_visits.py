@@ -102,7 +102,7 @@ def test_stop_ends_an_inversion_and_the_next_one_works_and_an_error_of_ours_keep
     page = visit(trouble)
     expect(page.locator("#stop")).to_be_hidden()
     upload(page, HOPPER)
-    wait_status(page, "Inverting…")
+    wait_status(page, "Reconstructing…")
     expect(page.locator("#stop")).to_be_visible()
     page.locator("#stop").click()
     expect(page.locator("#status p")).to_have_text("Stopped. Nothing was changed.", timeout=2000)
@@ -137,7 +137,7 @@ def test_a_program_gets_one_coded_sentence_for_an_error_of_ours(trouble, tmp_pat
 
 def test_faithful_shows_the_fast_result_first_and_stop_keeps_the_best(page):
     listen(page)
-    page.locator("#likeness").get_by_text("Faithful", exact=True).click()
+    page.locator("#likeness").get_by_text("Closer likeness", exact=True).click()
     upload(page, HOPPER)
     wait_status(page, re.compile("Now refining"))
     expect(page.locator("#compare img")).to_have_count(2)
@@ -150,7 +150,7 @@ def test_faithful_shows_the_fast_result_first_and_stop_keeps_the_best(page):
 
 def test_tuning_follows_refining_and_edits_keep_the_tuned_face(page, page_folder):
     listen(page)
-    page.locator("#likeness").get_by_text("Faithful, tuned", exact=True).click()
+    page.locator("#likeness").get_by_text("Closest likeness", exact=True).click()
     upload(page, HOPPER)
     wait_status(page, re.compile(r"^Refined in \d+ s\. \d+ steps\. .* Now tuning the generator"))
     expect(page.locator("#compare img")).to_have_count(2)

@@ -60,10 +60,10 @@ def view(page: Page, name: str) -> None:
     page.locator("#view").get_by_text(name, exact=True).click()
     alt = {
         "Before / after": None,
-        "Edited": "^(Edited|Inverted) portrait(:|$)",
-        "Inversion only": "not edited",
-        "Generator only": "before blending",
-        "Kept from photo": "kept from the photo",
+        "Edited": "^(Edited|Reconstructed) portrait(:|$)",
+        "Reconstruction": "not edited",
+        "What the AI draws": "before blending",
+        "From your photo": "kept from the photo",
         "Whole photo": "^Whole photo",
     }[name]
     if alt is None:
