@@ -198,7 +198,7 @@ def _check_front_matter(
 def _check_weights(readme: str, files: Mapping[str, Path | bytes]) -> None:
     """Insist that README and folder name the same weights, so that each has a source and a licence."""
     named = {f"{_WEIGHTS}/{name}" for name in _WEIGHTS_ROW.findall(readme)}
-    present = {path for path in files if path.endswith(".safetensors")}
+    present = {path for path in files if path.startswith(_WEIGHTS) and path.endswith(".safetensors")}
     for path in sorted(named - present):
         raise OptionError(f"The model file {path} of README.md is missing; check out the repository again.")
     for path in sorted(present - named):

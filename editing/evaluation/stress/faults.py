@@ -111,6 +111,8 @@ def kill_while_saving(folder: Path) -> tuple[int, list[str]]:
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as saving:
             assert saving.stdout is not None
             saving.stdout.readline()
+            while not target.exists():  # of the first program, on a slow machine
+                time.sleep(0.01)
             time.sleep(0.02 + dice.random() / 10)
             saving.kill()
         if target.exists() and open_photo(target)[0, 0, 0] not in (1, 7):
