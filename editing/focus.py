@@ -57,8 +57,8 @@ def focus(before_pm1: Tensor, after_pm1: Tensor, attributes: Iterable[str]) -> T
 
 def _hair(before_pm1: Tensor, after_pm1: Tensor) -> Tensor:
     """Find the hair that an edit colors, (1, 1, V, V) in 0…1."""
-    change = apart(*(area_resize(x, COMPARE_SIZE) for x in (before_pm1, after_pm1)), WORK_SIZE)
-    change = blur(change, SOFT_PX)
+    before, after = (area_resize(x, COMPARE_SIZE) for x in (before_pm1, after_pm1))
+    change = blur(apart(before, after, WORK_SIZE), SOFT_PX)
     change = change / change.flatten().quantile(CLEAREST).clamp_min(1e-6)
     parts = [soft(part, WORK_SIZE, EDGE_PX) * rise(change, TINT[part.name]) for part in (HAIR, FRINGE)]
-    return torch.maximum(*parts)
+    return parts[0].maximum(parts[1])
