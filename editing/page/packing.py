@@ -51,6 +51,7 @@ class PackedInversion:
         crop: without pixels.
         photo: the crop's pixels, compressed.
         aligned: the picture before blending, compressed.
+        anchor: the drawing that edits start from, compressed; None without.
         tuned: the file in the visit's folder that holds the weights; None without.
         rest: its other fields by name, but for what follows from them.
     """
@@ -58,6 +59,7 @@ class PackedInversion:
     crop: Crop
     photo: bytes
     aligned: bytes
+    anchor: bytes | None
     tuned: Path | None
     rest: Mapping[str, Any]
 
@@ -88,8 +90,9 @@ def pack(inversion: Inversion, folder: Path) -> PackedInversion:
         crop=inversion.crop.light(),
         photo=_compress(inversion.photo_u8),
         aligned=_compress(inversion.aligned),
+        anchor=None if inversion.anchor is None else _compress(inversion.anchor),
         tuned=_put_weights(inversion.tuned, folder) if inversion.tuned else None,
-        rest=_rest(inversion, "crop", "aligned_pm1", "generated", "tuned"),
+        rest=_rest(inversion, "crop", "aligned_pm1", "anchor", "generated", "tuned"),
     )
 
 
@@ -103,6 +106,7 @@ def unpack(packed: PackedInversion) -> Inversion:
     return Inversion(
         crop=packed.crop.light().with_pixels(_expand(packed.photo)),
         aligned_pm1=to_pm1(_expand(packed.aligned)),
+        anchor=_expand(packed.anchor) if packed.anchor else None,
         tuned=_read_weights(packed.tuned) if packed.tuned else {},
         **packed.rest,
     )
