@@ -60,8 +60,9 @@ PRESET = "tiny" if os.environ.get("SAMM_TINY") else "mobile"
 CLIP = os.environ.get("SAMM_CLIP")  # a full CLIP for words, instead of the embedded text model
 ZERO_GPU = bool(Config.zero_gpu)
 LINE = Line()
-# Gradio lets in everybody at once, so that each can be told a place in the line.
-LANE = {"concurrency_id": "gpu", "concurrency_limit": None}
+# One call after another, so that quick presses of one visitor never overtake each other; ZeroGPU has a queue of
+# its own.
+LANE = {"concurrency_id": "gpu", "concurrency_limit": None if ZERO_GPU else 1}
 
 _Result = TypeVar("_Result")
 _WARM = threading.Lock()  # taken once and for all

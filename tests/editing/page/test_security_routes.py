@@ -38,15 +38,14 @@ def unharmed(site) -> Iterator[None]:
 
 def test_files_are_served_from_our_folder_only(site):
     for kind, twins in planted(site).items():
-        answers = []
-        for path in twins:
-            quoted = path.replace("\0", "%00")[:5000]
-            answers += [HTTP.get(site.url(f"/file{mark}{quoted}")) for mark in "=/"]
         if kind in ("not uploaded", "dot in an upload", "doubled slash"):
             continue  # our own folder's files may be had by who knows their names
-        assert {answer.status_code for answer in answers} <= {403, 404}, kind
-        assert len({answer.text for answer in answers}) == 1, kind
-        assert all(SECRET.encode() not in answer.content for answer in answers), kind
+        for mark in "=/":  # two dots after a slash are taken out of an address before it is sent
+            quoted = [path.replace("\0", "%00")[:5000] for path in twins]
+            answers = [HTTP.get(site.url(f"/file{mark}{path}")) for path in quoted]
+            assert {answer.status_code for answer in answers} <= {403, 404}, kind
+            assert len({answer.text for answer in answers}) == 1, kind
+            assert all(SECRET.encode() not in answer.content for answer in answers), kind
 
 
 @pytest.mark.parametrize(

@@ -211,9 +211,9 @@ def test_two_visitors_at_once_each_see_their_own_face(visit, address, tiny, dete
         wait_status(page, re.compile(rf"^Edited: {name} \+{re.escape(str(value))}\. "))
         opened = open_photo(photo)
         crop = crop_face(opened, find_faces(opened, detector)[0].quad, tiny.resolution)
-        assert np.array_equal(picture(page, "#compare img"), crop)
+        assert np.abs(picture(page, "#compare img").astype(int) - crop).max() <= 2  # other threads round
         alone = edit(samm.invert(crop, tiny), Recipe({name: value}), tiny, Moves(tiny)).blended
-        assert np.abs(picture(page).astype(int) - alone).mean() < 0.5  # other threads, other rounding
+        assert np.abs(picture(page).astype(int) - alone).mean() < 0.5  # likewise
 
 
 def files_of(folder: Path) -> list[Path]:
