@@ -60,7 +60,7 @@ PRESET = "tiny" if os.environ.get("SAMM_TINY") else "mobile"
 CLIP = os.environ.get("SAMM_CLIP")  # a full CLIP for words, instead of the embedded text model
 ZERO_GPU = bool(Config.zero_gpu)
 LINE = Line()
-# One call after another, so that quick presses of a visitor never overtake each other; ZeroGPU queues by itself.
+# One call after another, so that a visitor's quick presses never overtake; ZeroGPU has a queue of its own.
 LANE = {"concurrency_id": "gpu", "concurrency_limit": None if ZERO_GPU else 1}
 
 _Result = TypeVar("_Result")
