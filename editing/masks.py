@@ -8,8 +8,8 @@ the drawing. How clear the change has to be depends on whose pixel it is:
 - where the mask keeps the photo, a slight change is the backdrop that wavers, and a strong one is the head
   that moves there, as in a turn, whose old and new contour both differ and are both drawn;
 - where moreover photo and drawing disagree there is a hat, a hand or a microphone, which no edit has to take
-  away. This is seen in the drawing before the read-out, which has learned to color such things, or told by
-  whoever knows better, as of dark hats on dark hair.
+  away. This is seen in the drawing before the read-out, which has learned to color such things.
+  What others know to be foreign, as the scorer a dark hat on dark hair, stays however clear the change.
 
 Specks of change outside are left out, and what is left of the photo inside a changed region goes with it.
 
@@ -61,17 +61,17 @@ def adaptive_mask(
         drawn_pm1: (1, 3, V, V), the aligned picture of the inversion before the read-out.
         before_pm1: (1, 3, V, V), the same with it.
         after_pm1: (1, 3, V, V), that of the edit.
-        things: (1, 1, WORK_SIZE, WORK_SIZE) in 0…1, foreign things that are known from elsewhere.
+        things: (1, 1, WORK_SIZE, WORK_SIZE) in 0…1, what is known to be foreign and stays whatever changes.
     """
     kept = area_resize(keep_photo, WORK_SIZE)
     change = blur(_apart(before_pm1, after_pm1), SOFT_PX)
     foreign = rise(disagreement(photo_pm1, drawn_pm1, FOREIGN_PX), FOREIGN)
     foreign = foreign * rise(area_resize(predicted, WORK_SIZE), BELIEVED)
     foreign = open_(close(foreign, THING_PX), THING_PX + 1)
-    foreign = foreign if things is None else foreign.maximum(things)
     stirred = SHARE * float(change.flatten().quantile(CLEAREST))
     low, high = (limit * max(1.0, stirred / CHANGED[1]) for limit in CHANGED)
     changed = rise(change / (1 + KEPT_DOUBT * kept + FOREIGN_DOUBT * foreign), (low, high))
+    changed = changed if things is None else changed * (1 - things)
     changed = close(open_(changed, SPECK_PX), HOLE_PX)
     changed = blur(widen(changed, REACH_PX), FEATHER_PX)
     size = keep_photo.shape[-1]
