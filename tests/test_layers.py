@@ -24,6 +24,7 @@ FLOORS = [
     "samm.models",
     "samm.likeness",
     "samm.metrics",
+    "samm.options",
     "samm.picture",
     "samm.inversion",
     "samm",
