@@ -151,6 +151,7 @@ def test_ctrl_c_during_the_first_seconds_is_one_sentence(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in a shell's background
     )
     assert started.stdout is not None
     assert started.stdout.readline() == "importing\n"
