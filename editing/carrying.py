@@ -15,11 +15,10 @@ Shapes: S edge of the picture, V edge of views.
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from samm.method.regions import apart, blur, rise
-from samm.networks.ops import area_resize
+from samm.networks.ops import area_resize, scaled
 
 __all__ = ["carry"]
 
@@ -46,14 +45,8 @@ def carry(photo_pm1: Tensor, before_pm1: Tensor, after_pm1: Tensor) -> Tensor:
     before, after = (area_resize(picture, COMPARE_SIZE) for picture in (before_pm1, after_pm1))
     change = after - before
     fine = (change - blur(change, LOW_PX)).abs().amax(1, keepdim=True)
-    structure = _at(1 - rise(blur(area_resize(fine, WORK_SIZE), SOFT_PX), STRUCTURE), size)
-    color = _at(1 - rise(blur(apart(before, after, WORK_SIZE), SOFT_PX), COLOR), size)
+    structure = scaled(1 - rise(blur(area_resize(fine, WORK_SIZE), SOFT_PX), STRUCTURE), size)
+    color = scaled(1 - rise(blur(apart(before, after, WORK_SIZE), SOFT_PX), COLOR), size)
     missing = photo_pm1 - before_pm1
-    low = _at(blur(area_resize(missing, COMPARE_SIZE), LOW_PX), size)
+    low = scaled(blur(area_resize(missing, COMPARE_SIZE), LOW_PX), size)
     return (after_pm1 + structure * (missing - low) + color * low).clamp(-1, 1)
-
-
-def _at(maps: Tensor, size: int) -> Tensor:
-    if maps.shape[-1] > size:
-        return area_resize(maps, size)
-    return F.interpolate(maps, size=(size, size), mode="bilinear", align_corners=False)

@@ -153,11 +153,11 @@ def _draw(
     inversion: Inversion, recipes: Sequence[Recipe], model: Model, tools: Moves, size: int
 ) -> list[Edit]:
     crop = _crop_at(inversion, size)
-    things = hat(inversion.photo_pm1, WORK_SIZE) if inversion.domain == FACES else None
     edits = {i: undrawn(inversion, recipe, size) for i, recipe in enumerate(recipes) if recipe.only_blends}
     wanted = {i: recipe for i, recipe in enumerate(recipes) if i not in edits}
-    bases = {i: _base(recipe) for i, recipe in wanted.items() if not _base(recipe).is_empty}
-    bases = {i: base for i, base in bases.items() if base != wanted[i]}
+    fitted = inversion.masks and any(recipe.masks == "adaptive" for recipe in wanted.values())
+    things = hat(inversion.photo_pm1, WORK_SIZE) if fitted and inversion.domain == FACES else None
+    bases = {i: base for i, recipe in wanted.items() if (base := _base(recipe))}
     each = list(dict.fromkeys([*wanted.values(), *bases.values()]))  # a grid's bases recur, and stand in it
     drawn = dict(zip(each, _pictures(inversion, each, model, tools, size), strict=True))
     for i, recipe in wanted.items():
@@ -166,12 +166,12 @@ def _draw(
     return [edits[i] for i in range(len(recipes))]
 
 
-def _base(recipe: Recipe) -> Recipe:
-    """Leave of a recipe what may change all of the picture."""
-    kept = recipe.attributes.keys() - placed(recipe.attributes)
-    return replace(
-        recipe, attributes={name: recipe.attributes[name] for name in recipe.attributes if name in kept}
-    )
+def _base(recipe: Recipe) -> Recipe | None:
+    """Leave of a recipe what may change all of the picture; None where that is all of it, or nothing."""
+    of_a_place = placed(recipe.attributes)
+    anywhere = {name: strength for name, strength in recipe.attributes.items() if name not in of_a_place}
+    base = replace(recipe, attributes=anywhere)
+    return base if of_a_place and not base.is_empty else None
 
 
 @dataclass(frozen=True)

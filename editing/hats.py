@@ -3,7 +3,7 @@
 A dark hat looks like dark hair to the generator, so neither SAMM's mask nor a poor drawing gives it away, and
 an edit that greys the hair would grey the hat. The scorer knows it from 30,000 labeled faces (of 42 test
 portraits: eight of ten hats at .3 or more, all 32 bare heads below .06; the two it misses, a knitted cap and
-a band, are in SAMM's masks). Then what lies above the brows is a foreign thing like any other.
+a band, are in SAMM's masks). Then what lies above the brows stays the photo's, however clear the change.
 """
 
 from __future__ import annotations
@@ -14,16 +14,20 @@ from torch import Tensor
 from editing.places import CROWN, soft
 from samm.method.regions import rise
 
-__all__ = ["hat"]
+__all__ = ["hat", "hat_score"]
 
 WORN = (0.1, 0.3)  # the scorer's probability: surely no hat, surely one
 EDGE_PX = 3.0  # deviation of the soft lower edge
 
 
-@torch.inference_mode()
 def hat(photo_pm1: Tensor, size: int) -> Tensor:
     """Mark where a hat is on a face's crop (1, 3, S, S): (1, 1, size, size) in 0…1, all 0 without one."""
-    from editing.moves.scorer import CELEBA, shared_scorer  # torchvision takes a second
+    return rise(hat_score(photo_pm1).sigmoid(), WORN) * soft(CROWN, size, EDGE_PX)
 
-    seen = shared_scorer(photo_pm1.device)(photo_pm1)[:, CELEBA.index("wearing_hat")].sigmoid()
-    return rise(seen, WORN) * soft(CROWN, size, EDGE_PX)
+
+@torch.inference_mode()
+def hat_score(photo_pm1: Tensor) -> Tensor:
+    """Give the scorer's logit of a hat on crops (N, 3, S, S): (N,)."""
+    from editing.moves.scorer import shared_scorer, signed  # torchvision takes a second
+
+    return signed(shared_scorer(photo_pm1.device)(photo_pm1), "wearing_hat")

@@ -40,7 +40,7 @@ from samm.inversion import Inversion, Options
 from samm.method.readout import Head, Readout
 from samm.models import Model
 from samm.networks.ops import area_resize
-from samm.pixels import mask_to_u8, to_pm1
+from samm.pixels import mask_to_01, mask_to_u8, to_pm1
 
 __all__ = ["EDITS", "EXAMPLES", "FOLDER", "Kept", "fingerprint", "kept", "keep"]
 
@@ -232,7 +232,7 @@ def _picture(data: Tensor) -> np.ndarray:
 
 def _mask(data: Tensor) -> Tensor:
     """Give a compressed mask back, (1, 1, S, S) float32 in 0…1."""
-    return torch.from_numpy(_picture(data)[..., 0] / np.float32(255))[None, None]
+    return mask_to_01(_picture(data)[..., 0])
 
 
 def _enlarged(mask: Tensor, size: int) -> Tensor:

@@ -30,6 +30,7 @@ __all__ = [
     "Ellipse",
     "Region",
     "background",
+    "marked",
     "psnr_within",
     "region_of",
     "share_inside",
@@ -116,9 +117,14 @@ def region_of(attributes: Iterable[str], size: int) -> np.ndarray:
     return np.logical_or.reduce([REGIONS[name].holds(size) for name in attributes])
 
 
+def marked(place: Region | Ellipse, size: int) -> Tensor:
+    """Mark a place: (1, 1, S, S) of zeros and ones."""
+    return torch.from_numpy(place.holds(size)).float()[None, None]
+
+
 def soft(region: Region, size: int, blur_px: float) -> Tensor:
     """Mark a region with a soft outline: (1, 1, S, S) in 0…1."""
-    return blur(torch.from_numpy(region.holds(size)).float()[None, None], blur_px)
+    return blur(marked(region, size), blur_px)
 
 
 def share_inside(before_pm1: Tensor, after_pm1: Tensor, region: np.ndarray) -> Tensor:

@@ -15,7 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from editing.hats import hat_score
 from editing.masks import disagreement
+from editing.places import Ellipse, marked
 from samm.inversion import Inversion
 from samm.method.regions import blur, close, open_, rise, widen
 from samm.networks.ops import area_resize
@@ -34,7 +36,7 @@ SEEDS = {
 # What a pixel of way costs beside its change of color: where a part belongs, and for the background within
 # the usual head, for the others outside of it.
 NEAR, WITHIN, OUTSIDE = 0.001, 0.02, 0.002
-HEAD = (0.5, 0.5, 0.33, 0.43)  # middle and half axes of the usual head
+HEAD = Ellipse(0, 0, 0.66, 0.86)  # the usual head
 DOUBT = 2.5  # the background has to be so much nearer: hair that it takes could not be edited any more
 DRAWN_SAY, KEPT_SAY = 0.4, 0.4  # drawing and mask count beside the photo's colors
 BROWS = 0.44  # no hat reaches below, but for its ties
@@ -42,7 +44,7 @@ HAT_SCORE = -1.0  # logit above which the scorer has seen a hat
 HAT_KEPT = 0.5  # share of the crown's part that SAMM keeps, above which it is no hair
 SKIN = (1.4, 2.4)  # deviations from the face's colors: surely skin, surely none
 FOREIGN = (0.06, 0.2)  # disagreement of photo and drawing, of a range of 2
-FACE = (0.5, 0.62, 0.25, 0.26)  # middle and half axes of the ellipse that hands come before
+FACE = Ellipse(0, 0.24, 0.5, 0.52)  # what hands come before
 GROWN_PX = 12  # how far a thing before the face reaches beyond it
 THING_PX = 3  # half width of the smallest hand
 LEAST = {"hat": 0.03, "hand": 0.01, "background": 0.04}  # share of the crop
@@ -75,13 +77,9 @@ def regions(inversion: Inversion) -> dict[str, Tensor]:
     }
 
 
-@torch.inference_mode()
 def _has_hat(inversion: Inversion, crown: Tensor, kept: Tensor) -> bool:
-    from editing.moves.scorer import shared_scorer, signed  # torchvision takes a second
-
-    score = float(signed(shared_scorer(torch.device("cpu"))(inversion.photo_pm1), "wearing_hat"))
     share = float((kept * crown).sum() / crown.sum().clamp_min(1))
-    return score > HAT_SCORE or share > HAT_KEPT
+    return float(hat_score(inversion.photo_pm1)) > HAT_SCORE or share > HAT_KEPT
 
 
 def _parts(inversion: Inversion, kept: Tensor) -> dict[str, Tensor]:
@@ -98,7 +96,7 @@ def _parts(inversion: Inversion, kept: Tensor) -> dict[str, Tensor]:
 def _distance(ground: Tensor, seeds: Tensor) -> Tensor:
     """Measure the geodesic distance from each seed to every pixel: (K, 1, E, E)."""
     smooth = blur(ground.transpose(0, 1), 0.8).transpose(0, 1)
-    head = _ellipse(HEAD)
+    head = marked(HEAD, WORK_SIZE)
     ways = {name: NEAR + (OUTSIDE - NEAR) * (1 - head) for name in SEEDS}
     ways["background"] = NEAR + (WITHIN - NEAR) * head
     way = torch.cat([*ways.values()])  # (K, 1, E, E)
@@ -122,10 +120,10 @@ def _hand(inversion: Inversion, parts: dict[str, Tensor], kept: Tensor) -> Tenso
     """Find what the mask keeps before the face, and skin that it keeps elsewhere."""
     photo, drawn, _ = inversion.views_pm1
     foreign = rise(disagreement(photo, drawn, 1.5), FOREIGN) * rise(kept, (0.3, 0.6))
-    before = _grown(foreign * _ellipse(FACE) * (1 - _above(torch.ones_like(kept), BROWS)), foreign)
+    before = _grown(foreign * marked(FACE, WORK_SIZE) * (1 - _above(torch.ones_like(kept), BROWS)), foreign)
     skin = _skin(area_resize(photo, WORK_SIZE), parts["face"])
     undrawn = rise(kept, (0.2, 0.5)) * (1 - _skin(area_resize(drawn, WORK_SIZE), parts["face"]))
-    skin = open_(skin * undrawn * (1 - _ellipse(FACE)), 2)
+    skin = open_(skin * undrawn * (1 - marked(FACE, WORK_SIZE)), 2)
     return before.maximum(skin)
 
 
@@ -154,13 +152,6 @@ def _boxes(boxes: tuple[tuple[float, float, float, float], ...]) -> Tensor:
         left, top, right, bottom = (round(share * WORK_SIZE) for share in box)
         mask[..., top:bottom, left:right] = 1
     return mask
-
-
-def _ellipse(ellipse: tuple[float, float, float, float]) -> Tensor:
-    x, y, half_x, half_y = ellipse
-    places = (torch.arange(WORK_SIZE) + 0.5) / WORK_SIZE
-    inside = ((places - x) / half_x).square() + ((places[:, None] - y) / half_y).square() < 1
-    return inside.float()[None, None]
 
 
 def _above(mask: Tensor, share: float) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 __all__ = [
     "batch_to_pm1",
+    "mask_to_01",
     "mask_to_u8",
     "to_pm1",
     "to_u8",
@@ -36,6 +37,11 @@ def to_u8(image_pm1: Tensor) -> np.ndarray:
         raise ValueError(f"expected (1, 3, H, W) or (3, H, W), got {tuple(image_pm1.shape)}")
     pixels = image_pm1.detach().float().permute(1, 2, 0).contiguous()  # (3, H, W) → (H, W, 3)
     return _quantize(pixels.mul(127.5).add_(127.5)).numpy()
+
+
+def mask_to_01(mask_u8: np.ndarray) -> Tensor:
+    """Turn a grey uint8 picture (H, W) into a mask (1, 1, H, W) float32 in 0…1."""
+    return torch.from_numpy(mask_u8 / np.float32(255))[None, None]
 
 
 def mask_to_u8(mask_01: Tensor) -> np.ndarray:

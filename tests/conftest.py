@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import samm
 from editing.moves.moves import Moves
@@ -38,6 +38,25 @@ def embedded() -> samm.Model:
 @pytest.fixture(scope="session")
 def detector():
     return samm.load_detector()
+
+
+@pytest.fixture(scope="session")
+def drawn_face() -> Callable[[tuple[int, int, int]], np.ndarray]:
+    """Draws a face of flat color, given its skin, which the detector finds all the same."""
+
+    def draw(skin: tuple[int, int, int]) -> np.ndarray:
+        picture = Image.new("RGB", (600, 600), (230, 240, 200))
+        pen = ImageDraw.Draw(picture)
+        pen.ellipse((140, 100, 460, 500), fill=skin, outline="black", width=4)
+        pen.pieslice((140, 70, 460, 400), 180, 360, fill=(60, 40, 20))
+        for x in (240, 360):
+            pen.ellipse((x - 32, 248, x + 32, 292), fill="white", outline="black", width=3)
+            pen.ellipse((x - 12, 258, x + 12, 282), fill=(40, 80, 150))
+        pen.line((300, 290, 285, 350, 310, 352), fill="brown", width=4)
+        pen.arc((235, 340, 365, 430), 20, 160, fill=(180, 20, 40), width=8)
+        return np.asarray(picture)
+
+    return draw
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 from safetensors.torch import load as from_safetensors
 from safetensors.torch import save as to_safetensors
@@ -29,7 +28,7 @@ from samm.crop.crop import Crop, Photo
 from samm.errors import PhotoError
 from samm.inversion import Inversion
 from samm.picture import Picture
-from samm.pixels import mask_to_u8, to_pm1
+from samm.pixels import mask_to_01, mask_to_u8, to_pm1
 
 __all__ = [
     "PackedEdit",
@@ -122,7 +121,7 @@ def pack_edit(edit: Edit) -> PackedEdit:
 @lru_cache(maxsize=4)
 def unpack_edit(packed: PackedEdit, crop: Crop) -> Edit:
     """Give an edit of a crop back, without paint."""
-    gathered = torch.from_numpy(_expand(packed.gathered)[..., 0] / np.float32(255))[None, None]
+    gathered = mask_to_01(_expand(packed.gathered)[..., 0])
     return Edit(crop=crop, aligned_pm1=to_pm1(_expand(packed.aligned)), gathered=gathered, **packed.rest)
 
 

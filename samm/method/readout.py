@@ -34,7 +34,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from samm.networks.generators import Adapt, Generator
-from samm.networks.ops import area_resize
+from samm.networks.ops import area_resize, scaled
 
 __all__ = ["Fit", "Head", "Readout", "fit_readout", "probe_codes", "probe_maps", "record"]
 
@@ -250,10 +250,4 @@ class _Level:
 
 def _sum(colors: Sequence[Tensor], size: int) -> Tensor:
     """Add pictures (N, 3, r, r) of several resolutions at one size."""
-    return torch.stack([_at(color, size) for color in colors]).sum(0)
-
-
-def _at(color: Tensor, size: int) -> Tensor:
-    if color.shape[-1] > size:
-        return area_resize(color, size)
-    return F.interpolate(color, size=(size, size), mode="bilinear", align_corners=False)
+    return torch.stack([scaled(color, size) for color in colors]).sum(0)

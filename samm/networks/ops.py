@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["EqualLinear", "area_resize", "haar_up", "modulated_conv2d", "module_list", "upfirdn2d"]
+__all__ = ["EqualLinear", "area_resize", "haar_up", "modulated_conv2d", "module_list", "scaled", "upfirdn2d"]
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -56,6 +56,13 @@ def haar_up(bands: Tensor, style: Tensor | None = None) -> Tensor:
 def area_resize(image: Tensor, size: int) -> Tensor:
     """Average (N, C, H, H) down to (N, C, size, size); an antialiased scaling for pictures."""
     return image if image.shape[-1] == size else F.adaptive_avg_pool2d(image, size)
+
+
+def scaled(image: Tensor, size: int) -> Tensor:
+    """Bring (N, C, H, H) to (N, C, size, size): averaged where that is smaller, else interpolated."""
+    if image.shape[-1] > size:
+        return area_resize(image, size)
+    return F.interpolate(image, size=(size, size), mode="bilinear", align_corners=False)
 
 
 def upfirdn2d(x: Tensor, kernel: Tensor, up: int = 1, down: int = 1, pad: tuple[int, int] = (0, 0)) -> Tensor:

@@ -102,6 +102,17 @@ def serve_page() -> Callable[..., AbstractContextManager[str]]:
     return serve
 
 
+@pytest.fixture(scope="module")
+def gpu():
+    """The module that a GPU's process imports, here with the tiny preset."""
+    with pytest.MonkeyPatch.context() as patch:
+        from editing.page import gpu
+
+        patch.setattr(gpu, "PRESET", "tiny")
+        gpu.load()
+        yield gpu
+
+
 @contextmanager
 def visiting(
     browser: Browser, address: str, width: int = 1280, height: int = 900, scheme: str = "light"

@@ -44,17 +44,6 @@ TUNED = "Closest likeness"
 
 
 @pytest.fixture(scope="module")
-def gpu():
-    """The module that a GPU's process imports, here with the tiny preset."""
-    with pytest.MonkeyPatch.context() as patch:
-        from editing.page import gpu
-
-        patch.setattr(gpu, "PRESET", "tiny")
-        gpu.load()
-        yield gpu
-
-
-@pytest.fixture(scope="module")
 def tuned(small, quick) -> samm.Inversion:
     """The inversion after two steps of tuning."""
     return samm.tune(small, quick, 2)

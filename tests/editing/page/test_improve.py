@@ -18,17 +18,6 @@ from samm.likeness import search
 LONG = Likeness(refine=400)
 
 
-@pytest.fixture(scope="module")
-def gpu():
-    """The page's module with the tiny preset."""
-    with pytest.MonkeyPatch.context() as patch:
-        from editing.page import gpu
-
-        patch.setattr(gpu, "PRESET", "tiny")
-        gpu.load()
-        yield gpu
-
-
 @pytest.fixture(autouse=True)
 def line(gpu, monkeypatch) -> Line:
     monkeypatch.setattr(gpu, "LINE", Line())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageFilter
 
 from samm.crop.faces import Face, find_faces
 from samm.crop.photo import open_photo
@@ -16,21 +17,10 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 POINTS = ((240.0, 270.0), (360.0, 270.0), (300.0, 350.0), (250.0, 400.0), (350.0, 400.0))
 
 
-def drawn_face(skin: tuple[int, int, int]) -> np.ndarray:
-    picture = Image.new("RGB", (600, 600), (230, 240, 200))
-    pen = ImageDraw.Draw(picture)
-    pen.ellipse((140, 100, 460, 500), fill=skin, outline="black", width=4)
-    pen.pieslice((140, 70, 460, 400), 180, 360, fill=(60, 40, 20))
-    for x in (240, 360):
-        pen.ellipse((x - 32, 248, x + 32, 292), fill="white", outline="black", width=3)
-        pen.ellipse((x - 12, 258, x + 12, 282), fill=(40, 80, 150))
-    pen.line((300, 290, 285, 350, 310, 352), fill="brown", width=4)
-    pen.arc((235, 340, 365, 430), 20, 160, fill=(180, 20, 40), width=8)
-    return np.asarray(picture)
-
-
 @pytest.mark.parametrize("skin", [(255, 220, 177), (140, 90, 60), (255, 255, 255)])
-def test_a_drawn_face_is_doubted_even_if_the_detector_is_sure(skin: tuple[int, int, int]) -> None:
+def test_a_drawn_face_is_doubted_even_if_the_detector_is_sure(
+    skin: tuple[int, int, int], drawn_face: Callable[[tuple[int, int, int]], np.ndarray]
+) -> None:
     face = Face((140.0, 100.0, 460.0, 500.0), POINTS, 1.0)
     assert unlike_a_photo(drawn_face(skin), face) == NOT_A_FACE
     assert NOT_A_FACE.startswith("This does not look like a photographed human face; ")
