@@ -90,6 +90,8 @@ def time_stage(stage: str, run: Callable[[], object], runs: int, device: torch.d
 def count(run: Callable[[], object]) -> tuple[float, float]:
     """Count the operations of matrix products and convolutions, and the bytes that tensors move."""
     traffic, operations = _Traffic(), FlopCounterMode(display=False)
+    formulas, aten = operations.flop_registry, torch.ops.aten
+    formulas[aten.baddbmm_] = formulas[aten.baddbmm]  # in place, which it does not know
     with traffic, operations:
         run()
     return float(operations.get_total_flops()), float(traffic.moved)

@@ -27,6 +27,11 @@ def test_views_move_nothing_and_work_in_place_counts():
     assert count(lambda: x.add_(1))[1] >= 400
 
 
+def test_a_product_that_is_added_in_place_counts_too():
+    rows, weight, into = torch.ones(2, 5, 3), torch.ones(2, 3, 4), torch.zeros(2, 5, 4)
+    assert count(lambda: into.baddbmm_(rows, weight))[0] == 2 * 2 * 5 * 3 * 4
+
+
 def test_the_larger_floor_is_what_a_stage_is_held_against():
     rates = Rates(operations=1e9, bytes=1e8)
     row = Timing("a", (3.0, 1.0, 2.0), operations=1e9, moved=5e7).row(rates)
