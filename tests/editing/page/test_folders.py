@@ -31,7 +31,13 @@ time.sleep(float(sys.argv[2]))
 def served(folder: Path, seconds: float = 60) -> subprocess.Popen:
     """Start a process that has claimed a folder and has a photo in it."""
     command = [sys.executable, "-c", SERVER, str(folder), str(seconds)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in a shell's background
+    )
     assert process.stdout.readline() == "ready\n"
     assert (folder / "photo.jpg").is_file()
     return process
