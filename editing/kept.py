@@ -1,10 +1,10 @@
 """The examples' inversions as they are shipped, each with one edit: opened at once instead of drawn anew.
 
 A file `examples/kept/<name>.safetensors` holds code, flows and read-out as tensors, pictures as lossy WebP
-(crop, drawing, the one that edits start from, the one before any read-out, drawing of the edit), masks as
-lossless WebP of 8 bits, and in its metadata everything else as JSON. Nothing in it is unpickled. It belongs
-to the weights that made it: a fingerprint of them lies in the metadata, and with other weights there is no
-inversion to open.
+(crop, drawing, the one that edits start from, the one before any read-out, drawing of the edit, a small
+preview of each effect), masks as lossless WebP of 8 bits, and in its metadata everything else as JSON.
+Nothing in it is unpickled. It belongs to the weights that made it: a fingerprint of them lies in the
+metadata, and with other weights there is no inversion to open.
 
 `python -m samm examples` makes the files; a test compares them with fresh inversions.
 
@@ -42,7 +42,7 @@ from samm.models import Model
 from samm.networks.ops import area_resize
 from samm.pixels import mask_to_01, mask_to_u8, to_pm1
 
-__all__ = ["EDITS", "EXAMPLES", "FOLDER", "Kept", "fingerprint", "kept", "keep"]
+__all__ = ["EDITS", "EXAMPLES", "FOLDER", "PREVIEW_PX", "Kept", "fingerprint", "keep", "kept", "pair"]
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FOLDER = EXAMPLES / "kept"
@@ -58,9 +58,10 @@ EDITS = {
     "old_photo": "smile +1.5",
 }
 _QUALITY = 85  # of the lossy pictures: one to two of 255 levels off on average
+PREVIEW_PX = 192  # edge of an effect's preview
 _MASK_PX = 256  # of the edit's mask, which is made from a map of half that edge
 _PROBES = 64  # values of each tensor that the fingerprint looks at
-_META = "kept"
+_META, _PAIR = "kept", "pair"
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,12 @@ class Kept:
     Attributes:
         inversion: without its `generated` picture.
         edit: one of it that is drawn already.
+        previews: of effects by name, uint8 (`PREVIEW_PX`, `PREVIEW_PX`, 3).
     """
 
     inversion: Inversion
     edit: Edit
+    previews: Mapping[str, np.ndarray]
 
 
 def kept(name: str, model: Model, folder: Path | None = None) -> Kept | None:
@@ -88,23 +91,26 @@ def kept(name: str, model: Model, folder: Path | None = None) -> Kept | None:
         None where there is no such example or file, or where other weights made it.
     """
     name = name.removesuffix(".jpg")
-    file = (folder or FOLDER) / f"{name}.safetensors"
-    if name not in EDITS or not file.is_file():
-        return None
-    with safe_open(file, "pt") as stream:
-        about = json.loads(stream.metadata()[_META])
-        if about["fingerprint"] != fingerprint(model):
-            return None
-        parts = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118 - it is no mapping
-    return _opened(name, about, parts)
+    found = _read(name, model, folder)
+    return found and _opened(name, *found)
 
 
-def keep(name: str, inversion: Inversion, edit: Edit, model: Model, folder: Path = FOLDER) -> Path:
-    """Write an example's inversion and an edit of it; gives the file.
+def pair(name: str, model: Model, folder: Path | None = None) -> np.ndarray | None:
+    """Give a small picture of an example, before and after side by side: uint8 (V', 2 V', 3), V' = 192.
+
+    Args and what None means are those of `kept`.
+    """
+    found = _read(name.removesuffix(".jpg"), model, folder, [_PAIR])
+    return found and _picture(found[1][_PAIR])
+
+
+def keep(name: str, example: Kept, model: Model, folder: Path = FOLDER) -> Path:
+    """Write an example; gives the file.
 
     Raises:
         PhotoError: the file cannot be written.
     """
+    inversion, edit = example.inversion, example.edit
     assert inversion.crop.face
     assert inversion.readout
     assert inversion.drawn is not None
@@ -134,12 +140,28 @@ def keep(name: str, inversion: Inversion, edit: Edit, model: Model, folder: Path
         "edit.w_plus": edit.w_plus,
         "edit.aligned": _packed(edit.aligned),
         "edit.gathered": _packed_mask(area_resize(edit.gathered, _MASK_PX)),
+        **{f"preview.{key}": _packed(picture) for key, picture in example.previews.items()},
+        _PAIR: _packed(np.concatenate([_small(inversion.photo_u8), _small(edit.blended)], axis=1)),
     }
     file = folder / f"{name}.safetensors"
     folder.mkdir(exist_ok=True)
     whole = {key: part.contiguous() for key, part in parts.items()}
     write_whole(save(whole, {_META: json.dumps(about)}), file)
     return file
+
+
+def _read(
+    name: str, model: Model, folder: Path | None, keys: list[str] | None = None
+) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+    """Read what an example's file says, and some of its tensors or all; None as for `kept`."""
+    file = (folder or FOLDER) / f"{name}.safetensors"
+    if name not in EDITS or not file.is_file():
+        return None
+    with safe_open(file, "pt") as stream:
+        about = json.loads(stream.metadata()[_META])
+        if about["fingerprint"] != fingerprint(model):
+            return None
+        return about, {key: stream.get_tensor(key) for key in keys or stream.keys()}
 
 
 def _opened(name: str, about: Mapping[str, Any], parts: Mapping[str, Tensor]) -> Kept:
@@ -172,7 +194,12 @@ def _opened(name: str, about: Mapping[str, Any], parts: Mapping[str, Tensor]) ->
         gathered=_enlarged(_mask(parts["edit.gathered"]), inversion.size),
         recipe=from_json(about["recipe"]),
     )
-    return Kept(inversion, edit)
+    previews = {
+        key.removeprefix("preview."): _picture(data)
+        for key, data in parts.items()
+        if key.startswith("preview.")
+    }
+    return Kept(inversion, edit, previews)
 
 
 @lru_cache(maxsize=4)
@@ -228,6 +255,10 @@ def _packed_mask(mask: Tensor) -> Tensor:
 def _picture(data: Tensor) -> np.ndarray:
     """Give a compressed picture back, uint8 (S, S, 3)."""
     return np.array(Image.open(io.BytesIO(data.numpy().tobytes())).convert("RGB"))
+
+
+def _small(picture_u8: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(picture_u8).resize((PREVIEW_PX, PREVIEW_PX), Image.Resampling.BOX))
 
 
 def _mask(data: Tensor) -> Tensor:

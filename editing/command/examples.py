@@ -6,12 +6,14 @@ import argparse
 from pathlib import Path
 
 from editing.command.console import say
-from editing.edit import edit
-from editing.kept import EDITS, EXAMPLES, FOLDER, keep
+from editing.edit import edit, edit_all
+from editing.effects import EFFECTS
+from editing.kept import EDITS, EXAMPLES, FOLDER, PREVIEW_PX, Kept, keep
 from editing.moves.moves import Moves
+from editing.recipe.recipe import Recipe
 from samm.crop.crop import Photo
-from samm.inversion import invert
-from samm.models import DEFAULT, load
+from samm.inversion import Inversion, invert
+from samm.models import DEFAULT, Model, load
 
 __all__ = ["add_parser"]
 
@@ -32,7 +34,15 @@ def _run(args: argparse.Namespace) -> int:
     tools = Moves(model)
     for name in args.only:
         crop = Photo.open(EXAMPLES / f"{name}.jpg").upright().faces[0]
-        inversion = invert(crop, model)
-        file = keep(name, inversion, edit(inversion, EDITS[name], model, tools), model, args.out)
+        example = _example(invert(crop, model), EDITS[name], model, tools)
+        file = keep(name, example, model, args.out)
         say(f"{file.name}: {file.stat().st_size / 1e3:.0f} kB, with {EDITS[name]}")
     return 0
+
+
+def _example(inversion: Inversion, line: str, model: Model, tools: Moves) -> Kept:
+    """Draw what is shown of an example beside its inversion."""
+    recipes = [effect.on(Recipe()) for effect in EFFECTS]
+    drawn = edit_all(inversion, recipes, model, tools, PREVIEW_PX)
+    previews = {effect.name: preview.blended for effect, preview in zip(EFFECTS, drawn, strict=True)}
+    return Kept(inversion, edit(inversion, line, model, tools), previews)

@@ -20,7 +20,7 @@ from editing.page.session import Inverted, Step
 from editing.page.show import canvas, shown
 from editing.recipe.recipe import Recipe, TextEdit
 
-__all__ = ["change", "changed_control", "go", "redrawn", "restore", "restore_masks", "stepped"]
+__all__ = ["change", "changed_control", "go", "redrawn", "restore", "restore_masks", "restored", "stepped"]
 
 Words = tuple[TextEdit, ...]
 
@@ -51,13 +51,16 @@ def restore(visit: Inverted, recipe: Recipe) -> Iterator[Updates]:
     else:
         visit = visit.with_words(recipe.texts)
         edited = present(visit)
-    yield _restored(visit, edited)
+    yield restored(visit, edited)
 
 
 def restore_masks(visit: Inverted, recipe: Recipe) -> Iterator[Updates]:
-    """Show a recipe as `restore` does, without what was painted."""
-    yield from restore(replace(visit, paint=None), recipe)
-    yield canvas(unpack(visit.inversion), visit.folder)
+    """Show a recipe as `restore` does, without what was painted or protected."""
+    for updates in restore(replace(visit, paint=None, protected=()), recipe):
+        if ids.VISIT in updates:
+            visit = updates[ids.VISIT]
+            updates = updates | canvas(visit, present(visit))
+        yield updates
 
 
 def go(visit: Inverted, index: int) -> Iterator[Updates]:
@@ -68,10 +71,11 @@ def go(visit: Inverted, index: int) -> Iterator[Updates]:
     yield {ids.STATUS: say(_announcement(visit.recipe))}
     visit = redrawn(visit, visit.recipe)
     if is_current(visit):
-        yield _restored(visit, present(visit))
+        yield restored(visit, present(visit))
 
 
-def _restored(visit: Inverted, edited: Edit) -> Updates:
+def restored(visit: Inverted, edited: Edit) -> Updates:
+    """Show a visit's picture, and set all controls to it."""
     updates = shown(visit, edited)
     return {**updates, ids.CONTROLS: updates[ids.VISIT]}
 
@@ -87,12 +91,13 @@ def stepped(
 
 
 def redrawn(visit: Inverted, recipe: Recipe) -> Inverted:
-    """Have the visit hold the drawing of a recipe; a change of mask strength alone needs no new one."""
+    """Have the visit hold the drawing of a recipe; what is kept, at any mask strength, is not drawn anew."""
     if recipe.only_blends:
         return replace(visit, edit=None)
-    if visit.edit and replace(visit.edit.recipe, mask_strength=recipe.mask_strength) == recipe:
-        return visit
-    return replace(visit, edit=pack_edit(gpu.edit_on_gpu(unpack(visit.inversion), recipe)))
+    for edit in visit.drawn:
+        if replace(edit.recipe, mask_strength=recipe.mask_strength) == recipe:
+            return visit.with_edit(edit)
+    return visit.with_edit(pack_edit(gpu.edit_on_gpu(unpack(visit.inversion), recipe)))
 
 
 def changed_control(old: Recipe, new: Recipe) -> str:

@@ -26,6 +26,7 @@ __all__ = [
     "LIVES_S",
     "copy_upload",
     "delete",
+    "lasting_folder",
     "name_of",
     "new_folder",
     "put",
@@ -60,6 +61,13 @@ def sweep(age_s: float = LIVES_S) -> None:
 
 def _visits() -> Path:
     return Path(get_upload_folder()).resolve() / "visits"
+
+
+def lasting_folder() -> Path:
+    """Make a folder for what is shown to everybody, which stays as long as the server."""
+    folder = _visits().parent / "shown" / secrets.token_hex(16)
+    folder.mkdir(parents=True, mode=0o700)
+    return folder
 
 
 def copy_upload(upload: Path, folder: Path) -> Path:

@@ -7,46 +7,53 @@ from __future__ import annotations
 
 from editing.recipe.recipe import MAX_TEXTS
 
-# No elements: the visitor's state, and all controls that a visit sets, see `editing.page.parts`.
-VISIT = "session"
-CONTROLS = "all controls"
+# No elements: the visitor's state, all controls that a visit sets, and all that follows from its picture; see
+# `editing.page.parts`.
+VISIT, CONTROLS, FOLLOWED = "session", "all controls", "all that follows"
 
-PAGE, LEFT, RIGHT, ABOUT, MISSING, TABS = "page", "left", "right", "about", "missing", "tabs"
+PAGE, HEADER, MAIN, SIDE, BELOW, TABS = "page", "header", "main", "side", "below", "tabs"
+ABOUT, HOW, MISSING, USE = "about", "how", "missing", "use"
 
 # Regions: photo
-SOURCE, PHOTO, EXAMPLES, FACES, UNDO_TURN = "source", "photo", "examples", "faces", "undo_turn"
-DOUBT, USE_ANYWAY, OTHER_PHOTO = "doubt", "use_anyway", "other_photo"
-# inversion
-INVERSION, INVERT, STOP, LIKENESS = "controls", "invert", "stop", "likeness"
-CROP, CROP_PREVIEW, USE_CROP = "crop", "crop_preview", "use_crop"
+EXAMPLES, SOURCE, PHOTO = "examples", "source", "photo"
+INVERT, CROP_PREVIEW, USE_CROP = "invert", "crop_preview", "use_crop"
 CROP_SLIDERS = CROP_X, CROP_Y, CROP_SIZE, CROP_TURN = "crop_x", "crop_y", "crop_size", "crop_turn"
-# result
-RESULT, STATUS, VIEW, SHOWN, COMPARE, STAGE, KEPT = (
-    *("result", "status", "view", "shown", "compare", "stage", "kept"),
+# choice
+FACES, UNDO_TURN, DOUBT = "faces", "undo_turn", "doubt"
+USE_ANYWAY, OTHER_PHOTO = "use_anyway", "other_photo"
+# stage
+STATE, STATUS, SHOWN, COMPARE, STAGE, BRUSH, STOP = (
+    *("state", "status", "shown", "compare", "stage", "mask_edit", "stop"),
 )
-# history
-MORE, LEVELS, MASKS, STEPS, UNDO, REDO, RESET, HISTORY = (
-    *("more", "levels", "masks", "steps", "undo", "redo", "reset", "history"),
+EDITS, ACTIONS, UNDO, REDO, HOLD, PAST, RESET, HISTORY = (
+    *("edits", "actions", "undo", "redo", "hold", "past", "reset", "history"),
 )
+EDIT_CHIPS = tuple(f"edit_{number}" for number in range(10))
+# kept
+KEPT_ROW, KEPT, PROTECT, BRUSH_ON = "kept_row", "kept", "protect", "brush_on"
+# better
+BETTER, BETTER_TEXT, BETTER_STOP = "better", "better_text", "better_stop"
 # downloads
-DOWNLOADS, PARCEL, RECIPE_IN = "downloads", "parcel", "recipe_in"
-DOWNLOAD, DOWNLOAD_PHOTO, DOWNLOAD_MASKS = "download", "download_photo", "download_masks"
-DOWNLOAD_CARD, DOWNLOAD_FILM = "download_card", "download_film"
-DOWNLOAD_RECIPE, DOWNLOAD_LATENT = "download_recipe", "download_latent"
+SAVE, SHARE, PARCEL, MORE = "download_photo", "share", "parcel", "more"
+DOWNLOADS, DOWNLOAD, DOWNLOAD_CARD, DOWNLOAD_FILM = (
+    *("downloads", "download", "download_card", "download_film"),
+)
 
-# Tabs: attributes
-MORE_ATTRIBUTES = "more_attributes"
+# Tabs: effects
+TILES, EFFECT_STRENGTH = "tiles", "effect_strength"
 # words
 PHRASE, TARGET, ADD, CHIPS, CHIP = "phrase", "target", "add", "chips", "chip"
 WORDS_ADVANCED, NEUTRAL, STRENGTH, FOCUS = "words_advanced", "neutral", "strength", "focus"
 ROWS, WORDS, REMOVES = (
     tuple(f"{kind}_{row}" for row in range(MAX_TEXTS)) for kind in ("row", "word", "remove")
 )
-# explore
+# fine-tune
+HAIR, HAIR_STRENGTH = "hair", "hair_strength"
+# lab
+VIEW, LIKENESS, LEVELS, MASKS = "view", "likeness", "levels", "masks"
 LAYERS = "layers"
 COMPONENTS = tuple(f"component_{index}" for index in range(20))
-# masks
-MASK_STRENGTH, OVERLAY, BRUSH, MASK_RESET = "mask_strength", "overlay", "mask_edit", "mask_reset"
-MASKS_ADVANCED, RECOMPUTE = "masks_advanced", "recompute"
-# strip
+MASK_STRENGTH, OVERLAY, MASK_RESET, RECOMPUTE = "mask_strength", "overlay", "mask_reset", "recompute"
 STRIP_BY, STRIP_DOWN, STRIP_DRAW, STRIP = "strip_by", "strip_down", "strip_draw", "strip"
+PROGRAMS, RECIPE_IN = "programs", "recipe_in"
+DOWNLOAD_MASKS, DOWNLOAD_RECIPE, DOWNLOAD_LATENT = "download_masks", "download_recipe", "download_latent"

@@ -105,7 +105,7 @@ def _work(
 
     try:
         with BACKGROUND.turn(IMPROVEMENT, wait):
-            for _, stage in likeness.stages():
+            for stage in likeness.stages():
                 inversion = stage(inversion, None if gpu.ZERO_GPU else tell)
                 check()
                 told.put(News("Better", 1, 1, inversion=inversion))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import shutil
 from pathlib import Path
 
 import gradio as gr
 from gradio.themes import Default
 
 from editing.page import files, folders, wall
+from editing.page.files import EXAMPLES
+from editing.page.sentences import DESCRIPTION, TITLE
 from samm.crop.photo import MAX_FILE_MB
 
 __all__ = ["FOLDER", "launch"]
@@ -28,11 +31,28 @@ THEME = Default().set(
     button_primary_background_fill_dark="*primary_700",
     button_primary_background_fill_hover_dark="*primary_800",
 )
-# What has to reach Gradio's own parts too, where `style.css` has no say.
-HEAD = """<style>
-:focus-visible { outline: 3px solid var(--primary-600) !important; outline-offset: 2px; }
-@media (max-width: 899px) { footer button, .toast-close { min-height: 44px; min-width: 44px; } }
+# What others see of the page before they open it, and what has to reach Gradio's own parts too.
+HEAD = """<meta name="description" content="{description}">
+<meta property="og:type" content="website">
+<meta property="og:title" content="{title}">
+<meta property="og:description" content="{description}">
+<meta property="og:image" content="{image}">
+<style>
+:focus-visible {{ outline: 3px solid var(--primary-600) !important; outline-offset: 2px; }}
+@media (max-width: 999px) {{ footer button, .toast-close {{ min-height: 44px; min-width: 44px; }} }}
 </style>"""
+
+
+def head(host: str | None) -> str:
+    """Make what goes into the page's head.
+
+    Args:
+        host: under which the page is known, such as a Space's; pages that show previews want whole addresses.
+    """
+    folder = files.lasting_folder()
+    image = shutil.copyfile(EXAMPLES / "result.jpg", folder / "result.jpg")
+    address = f"https://{host}" if host else ""
+    return HEAD.format(title=TITLE, description=DESCRIPTION, image=f"{address}/gradio_api/file={image}")
 
 
 def launch(demo: gr.Blocks) -> None:
@@ -43,7 +63,8 @@ def launch(demo: gr.Blocks) -> None:
     folders.keep_clean(files.sweep, every_s=600)
     demo.launch(
         theme=THEME,
-        head=HEAD,
+        head=head(os.environ.get("SPACE_HOST")),
+        favicon_path=PAGE / "icon.svg",
         css_paths=PAGE / "style.css",
         js=(PAGE / "page.js").read_text(encoding="utf-8"),
         max_file_size=f"{MAX_FILE_MB}mb",

@@ -8,24 +8,28 @@ from typing import Any
 
 import gradio as gr
 
-from editing.page import api, files, folders, gpu, ids, wall
+from editing.page import about, api, files, folders, gpu, ids, opening, wall
 from editing.page import sentences as texts
 from editing.page.drawing import change
 from editing.page.launch import FOLDER
-from editing.page.parts import Part, Tab, Updates, read_recipe, settings
+from editing.page.opening import first, first_seen
+from editing.page.parts import Part, Tab, Updates, followed, read_recipe, settings
 from editing.page.presence import leave
 from editing.page.privacy import how_served, privacy
-from editing.page.regions import downloads, history, inversion, photo, result
+from editing.page.regions import better, choice, crop, downloads, kept, photo, stage
 from editing.page.session import Inverted, Visit
-from editing.page.tabs import attributes, explore, masks, strip, words
+from editing.page.tabs import effects, lab, tune, words
 from editing.page.wiring import Wiring
 
 __all__ = ["PARTS", "TABS", "build", "on_controls"]
 
-TABS: tuple[Tab, ...] = (attributes.TAB, words.TAB, explore.TAB, masks.TAB, strip.TAB)
-PARTS: tuple[Part, ...] = (photo.PART, inversion.PART, *TABS, result.PART, history.PART, downloads.PART)
+TABS: tuple[Tab, ...] = (effects.TAB, words.TAB, tune.TAB, lab.TAB)
+PARTS: tuple[Part, ...] = (
+    *(photo.PART, crop.PART, choice.PART, stage.PART, kept.PART, better.PART),
+    *(*TABS, *lab.ROOMS, downloads.PART),
+)
 INPUTS = tuple(name for part in PARTS for name in part.inputs)
-CONTROLS = tuple(settings(PARTS, Visit()))
+_BEGINNINGS = ("value", "interactive", "visible", "label", "info", "minimum", "maximum", "variant")
 
 
 def build() -> gr.Blocks:
@@ -38,50 +42,80 @@ def build() -> gr.Blocks:
 
     folders.claim(FOLDER, files.LIVES_S)
     gpu.load()
+    follows = tuple(name for part in PARTS for name in part.follows)
+    seen = first_seen()
+    begun = settings(PARTS, seen) | (followed(PARTS, seen) if isinstance(seen, Inverted) else {})
+    named = {ids.CONTROLS: tuple(settings(PARTS, Visit())), ids.FOLLOWED: follows}
     with wall.GatedBlocks(title=texts.TITLE, fill_width=True, delete_cache=(600, files.LIVES_S)) as demo:
-        state = gr.State(Visit(), time_to_live=files.LIVES_S, delete_callback=_delete)
-        headline = gr.Markdown(texts.introduction(privacy(how_served(os.environ))))
-        if gpu.missing():
-            gr.Markdown(f"**Model files are missing.** {gpu.missing()}", elem_id=ids.MISSING)
+        state = gr.State(first(), time_to_live=files.LIVES_S, delete_callback=_delete)
+        headline = _header()
         with gr.Row(elem_id=ids.PAGE):
             _columns()
-        wiring = Wiring(demo, state, PARTS, CONTROLS)
+        wiring = Wiring(demo, state, PARTS, named)
+        for name, update in begun.items():
+            _begin(wiring[name], update)
         for part in PARTS:
             part.wire(wiring)
         _wire_inputs(wiring)
         api.publish()
         demo.load(tell_privacy, None, headline, api_visibility="private", queue=False, show_progress="hidden")
         demo.unload(on_leave)
+    opening.warm_up()
     return demo.queue(max_size=30)
 
 
+def _header() -> gr.Markdown:
+    """Lay out what the page is for, and the one button to begin with; gives the sentences."""
+    with gr.Row(elem_id=ids.HEADER):
+        headline = gr.Markdown(texts.introduction(privacy(how_served(os.environ))))
+        gr.UploadButton(
+            "Use your photo",
+            file_types=["image"],
+            variant="primary",
+            elem_id=ids.USE,
+            scale=0,
+            min_width=200,
+        )
+    if gpu.missing():
+        gr.Markdown(f"**Model files are missing.** {gpu.missing()}", elem_id=ids.MISSING)
+    return headline
+
+
 def _columns() -> None:
-    """Lay out both columns."""
-    with gr.Column(elem_id=ids.LEFT):
-        with gr.Column(elem_id=ids.SOURCE):
-            photo.PART.lay_out()
-        with gr.Column(elem_id=ids.INVERSION):
-            inversion.PART.lay_out()
-            with gr.Tabs(elem_id=ids.TABS):
-                for tab in TABS:
-                    # All tabs are there from the start: their sliders are inputs of every edit.
-                    with gr.Tab(tab.label, elem_id=f"tab_{tab.label.lower()}", render_children=True):
-                        tab.lay_out()
-            with gr.Accordion("How it works, limits, privacy, licence", open=False, elem_id=ids.ABOUT):
-                gr.Markdown(texts.ABOUT)
-    with gr.Column(elem_id=ids.RIGHT):
-        with gr.Column(elem_id=ids.RESULT):
-            result.PART.lay_out()
-        with gr.Column(elem_id=ids.MORE):
-            history.PART.lay_out()
+    """Lay out the stage, what edits the picture beside it, and below it where photos come from."""
+    with gr.Column(elem_id=ids.MAIN):
+        choice.PART.lay_out()
+        stage.PART.lay_out()
+        better.PART.lay_out()
+        with gr.Accordion("More to save", open=False, elem_id=ids.MORE):
             downloads.PART.lay_out()
+    with gr.Column(elem_id=ids.SIDE):
+        kept.PART.lay_out()
+        with gr.Tabs(elem_id=ids.TABS):
+            for tab in TABS:
+                # All tabs are there from the start: their controls are inputs of every edit.
+                with gr.Tab(tab.label, elem_id=f"tab_{tab.slug}", render_children=True):
+                    tab.lay_out()
+    with gr.Column(elem_id=ids.BELOW):
+        photo.PART.lay_out()
+        with gr.Accordion("How it works, limits, privacy, licence", open=False, elem_id=ids.ABOUT):
+            about.lay_out()
+
+
+def _begin(block: Any, update: Any) -> None:
+    """Have an element begin as an update would set it; pictures are laid out with their parts."""
+    given = update if isinstance(update, dict) else update._constructor_args[0]
+    for name, value in given.items():
+        if name in _BEGINNINGS and not isinstance(block, gr.Gallery):
+            setattr(block, name, value)
 
 
 def _wire_inputs(wiring: Wiring) -> None:
     """Draw whenever a slider or a switch of a recipe is moved; what is chosen counts for later moves."""
     sliders = [name for name in INPUTS if isinstance(wiring[name], gr.Slider)]
     switches = [wiring[name].input for name in INPUTS if isinstance(wiring[name], gr.Checkbox)]
-    wiring.draws([*wiring.moves(sliders), *switches], on_controls, INPUTS)
+    drawn = [*wiring.moves(sliders), *switches, wiring[ids.HAIR].input]
+    wiring.draws(drawn, on_controls, INPUTS)
 
 
 def on_controls(visit: Inverted, *values: Any) -> Iterator[Updates]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from editing.page import gpu
 from samm.inversion import Inversion, Progress
 
-__all__ = ["FAITHFUL", "FAST", "LIKENESS", "Likeness", "slower", "told"]
+__all__ = ["LIKENESS", "USUAL", "Likeness"]
 
 
 @dataclass(frozen=True)
@@ -23,49 +24,22 @@ class Likeness:
     refine: int = 0
     tune: int = 0
 
-    def stages(self) -> list[tuple[str, Callable[[Inversion, Progress | None], Inversion]]]:
-        """Give what is done after the fast inversion: in words, and as a function."""
-        stages = []
-        if self.refine:
-            refine = self.refine
-            stages.append(
-                ("refining the likeness", lambda inversion, tell: gpu.refine_on_gpu(inversion, refine, tell))
-            )
-        if self.tune:
-            tune = self.tune
-            stages.append(
-                (
-                    "tuning the generator to your photo",
-                    lambda inversion, tell: gpu.tune_on_gpu(inversion, tune, tell),
-                )
-            )
-        return stages
-
-    def seconds(self, inversion: Inversion) -> float:
-        """Expect how long it takes here, by how long drawing took, with SAMM or without."""
-        # A step, forward and backward through generator and perceptual network, takes about four drawings,
-        # and drawing with SAMM takes two and a half.
-        with_samm = inversion.seconds.get("Aligning features")
-        drawing = inversion.seconds["Drawing"] if with_samm is None else with_samm / 2.5
-        return 4 * drawing * (self.refine + self.tune)
+    def stages(self) -> list[Callable[[Inversion, Progress | None], Inversion]]:
+        """Give what is done after the fast inversion, one function after the other."""
+        works = ((self.refine, gpu.refine_on_gpu), (self.tune, gpu.tune_on_gpu))
+        return [partial(_in_steps, work, steps) for steps, work in works if steps]
 
 
-FAST, FAITHFUL = "Fast", "Closer likeness"
-LIKENESS = {FAST: Likeness(), FAITHFUL: Likeness(60), "Closest likeness": Likeness(30, 30)}
+def _in_steps(
+    work: Callable[[Inversion, int, Progress | None], Inversion],
+    steps: int,
+    inversion: Inversion,
+    tell: Progress | None,
+) -> Inversion:
+    return work(inversion, steps, tell)
 
 
-def slower(inversion: Inversion) -> str:
-    """Name the choices that take longer, each with the time to expect here in whole tens of seconds."""
-    return " or ".join(
-        f"{name} (about {max(10, round(level.seconds(inversion), -1)):.0f} s here)"
-        for name, level in LIKENESS.items()
-        if level.stages()
-    )
-
-
-def told(inversion: Inversion, seconds: float, stopped: bool) -> str:
-    """Say what was done to a fast inversion."""
-    done, steps = "Refined", f"{inversion.refined}"
-    if inversion.tuned_steps:
-        done, steps = "Refined and tuned", f"{inversion.refined} + {inversion.tuned_steps}"
-    return f"{done} in {seconds:.0f} s.{' Stopped after' if stopped else ''} {steps} steps."
+FAST, CLOSER, CLOSEST = "At once", "Closer", "Closest"
+LIKENESS = {FAST: Likeness(), CLOSER: Likeness(20), CLOSEST: Likeness(30, 30)}
+# With the read-out, refining gives a face that is drawn well no more likeness; see the README's figures.
+USUAL = FAST

@@ -5,6 +5,7 @@ Another tab is one more file with a `Tab` in it, and an entry in `editing.page.l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from editing.recipe.recipe import Recipe
 if TYPE_CHECKING:
     from editing.page.wiring import Wiring
 
-__all__ = ["Part", "Tab", "Updates", "read_recipe", "settings"]
+__all__ = ["Part", "Tab", "Updates", "followed", "read_recipe", "settings"]
 
 Updates = dict[str, Any]  # of elements, by their ids
 
@@ -36,6 +37,8 @@ class Part:
         lay_out: makes its elements where it is called.
         wire: says which of its events call which handlers.
         settings: sets its controls to a visit, and switches them on if there is an inversion.
+        follow: shows what follows from a visit's picture, after each change of it.
+        follows: elements that it updates.
         inputs: elements whose values are part of a recipe; moving a slider or a switch draws anew.
         read: derives from the recipe before the one that all values of `inputs`, by id, ask for.
     """
@@ -43,6 +46,8 @@ class Part:
     lay_out: Callable[[], None]
     wire: Callable[[Wiring], None]
     settings: Callable[[Visit], Updates] = _nothing
+    follow: Callable[[Inverted], Updates] = _nothing
+    follows: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     read: Callable[[Recipe, Mapping[str, Any]], Recipe] = _unchanged
 
@@ -53,10 +58,20 @@ class Tab(Part):
 
     label: str
 
+    @property
+    def slug(self) -> str:
+        """Its label as part of an id."""
+        return re.sub(r"\W+", "_", self.label.lower())
+
 
 def settings(parts: Sequence[Part], visit: Visit) -> Updates:
     """Set every control of the page to a visit."""
     return {name: update for part in parts for name, update in part.settings(visit).items()}
+
+
+def followed(parts: Sequence[Part], visit: Inverted) -> Updates:
+    """Show everything on the page that follows from a visit's picture."""
+    return {name: update for part in parts for name, update in part.follow(visit).items()}
 
 
 def read_recipe(parts: Sequence[Part], visit: Inverted, values: Mapping[str, Any]) -> Recipe:

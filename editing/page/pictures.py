@@ -9,9 +9,10 @@ import numpy as np
 from PIL import Image
 
 from editing.edit import Edit, undrawn
-from editing.page.packing import unpack, unpack_edit
+from editing.page.packing import ready, unpack, unpack_edit
 from editing.page.sentences import BLENDED, GENERATED, KEPT, WHOLE
 from editing.page.session import Inverted
+from editing.people import everybody
 from editing.recipe.line import describe
 from editing.recipe.recipe import Recipe
 from samm.crop.crop import Crop
@@ -29,6 +30,7 @@ __all__ = [
     "present",
     "thumbnail",
     "view_of",
+    "whole",
 ]
 
 MASK_PX = 512  # the gathered mask is shown at this size; the download has it in full
@@ -55,10 +57,11 @@ def present(visit: Inverted, recipe: Recipe | None = None) -> Edit:
     else:
         edited = unpack_edit(visit.edit, inversion.crop)
         edited = replace(edited, recipe=replace(edited.recipe, mask_strength=recipe.mask_strength))
-    if visit.paint is None:
-        return edited
-    keep, draw = visit.paint.at(inversion.size)
-    return replace(edited, keep=keep, draw=draw)
+    keep, draw = visit.paint.at(inversion.size) if visit.paint else (None, None)
+    protected = visit.regions and visit.regions.at(inversion.size, visit.protected)
+    if protected is not None:
+        keep = protected if keep is None else keep.maximum(protected)
+    return edited if keep is None and draw is None else replace(edited, keep=keep, draw=draw)
 
 
 def view_of(visit: Inverted, edited: Edit) -> Shown:
@@ -66,27 +69,35 @@ def view_of(visit: Inverted, edited: Edit) -> Shown:
     name = visit.view
     if name == BLENDED:
         plain = present(replace(visit, edit=None))
-        return Shown(plain.blended, "Reconstructed portrait, not edited: photo and generator blended")
+        return Shown(plain.blended, "Reconstructed portrait, not edited: photo and drawing blended")
     if name == GENERATED:
-        return Shown(edited.aligned, "The generator's picture before blending")
+        return Shown(edited.aligned, "What the AI draws, before blending")
     if name == KEPT:
         kept = edited.photo_u8 * edited.mask[..., None]
         return Shown(kept.round().astype(np.uint8), "What is kept from the photo, on black")
     if name == WHOLE:
-        return Shown(edited.whole(), f"Whole photo with the {_named(visit.recipe)}")
+        return Shown(whole(visit, edited), f"Whole photo with the {_named(visit.recipe)}")
     return Shown(edited.blended, _named(visit.recipe).capitalize())
+
+
+def whole(visit: Inverted, edited: Edit) -> np.ndarray:
+    """Give the whole photo with the present picture, and those of the other faces that were worked on."""
+    others = {number: present(other) for number, other in visit.people.items() if number != visit.face}
+    if not others:
+        return edited.whole()
+    return everybody(ready(visit.crop).photo, {**others, visit.face: edited})
 
 
 def overlay(edited: Edit) -> Shown:
     """Tint what the generator draws, over the photo's crop."""
     alpha = DRAWN_ALPHA * (1 - edited.mask[..., None])
     tinted = edited.photo_u8 * (1 - alpha) + DRAWN_RGB * alpha
-    return Shown(tinted.round().astype(np.uint8), "Your photo; what the generator draws is tinted orange")
+    return Shown(tinted.round().astype(np.uint8), "Your photo; what the AI draws is tinted orange")
 
 
 def kept_share(edited: Edit) -> str:
     """Say how much of the picture is the photo's."""
-    return f"{100 * edited.kept:.0f} % of the picture is kept from your photo; the generator draws the rest."
+    return f"{100 * edited.kept:.0f} % of the picture is from your photo; the AI draws the rest."
 
 
 def kept_mask(edited: Edit) -> Shown:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from editing.page import files
 from editing.page.gate import GATE
-from editing.page.packing import forget
-from editing.page.session import Visit
+from editing.page.packing import PackedInversion, forget
+from editing.page.session import Inverted, Visit
+from editing.recipe.recipe import Recipe
 
 __all__ = ["Presence", "Stopped", "is_current", "leave", "presence"]
 
@@ -27,16 +28,24 @@ class Presence:
         stop: set when what runs for it is to stop.
         photo_id: of its newest photo; "" without one.
         folders: of its photos, oldest first.
+        beside: by kind, what is set when work that runs beside the visit is to stop.
+        strip: recipes of the strip or grid that is shown.
+        better: what the improvement has made, with the visit it is for; None where it has been taken.
     """
 
     stop: threading.Event = field(default_factory=threading.Event)
     photo_id: str = ""
     folders: list[Path] = field(default_factory=list)
+    beside: dict[str, threading.Event] = field(default_factory=dict)
+    strip: tuple[Recipe, ...] = ()
+    better: tuple[Inverted, PackedInversion] | None = None
 
     def clear(self) -> None:
         """Stop what still runs for an older photo, and let go of that."""
         self.stop.set()
-        self.photo_id = ""
+        for stop in self.beside.values():
+            stop.set()
+        self.photo_id, self.better, self.strip = "", None, ()
         # The folder of the photo before stays until the next one: the browser may still be fetching from it.
         while len(self.folders) > 1:
             files.delete(self.folders.pop(0))
@@ -45,6 +54,13 @@ class Presence:
         """Make a folder for one more photo."""
         self.folders.append(files.new_folder())
         return self.folders[-1]
+
+    def beginning(self, kind: str) -> threading.Event:
+        """Stop work of a kind that still runs beside the visit, and give what stops the next one."""
+        if kind in self.beside:
+            self.beside[kind].set()
+        self.beside[kind] = threading.Event()
+        return self.beside[kind]
 
     def new_photo(self) -> str:
         """Give the id of another newest photo."""
@@ -72,7 +88,8 @@ def leave(tab: str) -> None:
     gone = _PRESENT.pop(tab, None)
     if gone is None:
         return
-    gone.stop.set()
+    folders = list(gone.folders)
+    gone.clear()
     forget()
-    for folder in gone.folders:
+    for folder in folders:
         files.delete(folder)

@@ -9,42 +9,54 @@ __all__ = [
     "ASKED",
     "BLENDED",
     "COMPARE",
+    "DESCRIPTION",
     "EDITED",
     "EMPTY",
     "EXPIRED",
     "GENERATED",
     "KEPT",
+    "PAPER",
     "PHRASES",
     "TITLE",
     "UNDO_TURN",
     "VIEWS",
+    "WELCOME",
     "WHOLE",
     "introduction",
     "say",
 ]
 
 TITLE = "SAMM face editor"
+DESCRIPTION = (
+    "Change one thing in a portrait: age, smile, hair, glasses. Everything else stays as in the photo."
+)
 ASKED = "Use this photo anyway? Answer below it."
+PAPER = "https://arxiv.org/abs/2212.09262"
+WELCOME = "An example. Try the effects, or use your own photo."
 EMPTY = "Upload a portrait or pick an example."
 UNDO_TURN = "Turn back"  # a button's label, also in the sentence that says that a photo was turned
 EXPIRED = "Your photo was deleted from this page, which keeps photos for less than an hour; upload it again."
 ABOUT = """
-**How it works.** An encoder finds a code for your face and a generator draws it. SAMM (Yang, Xu and Chen,
-ICCV 2023) warps the generator's features onto your photo and predicts, at four resolutions, which pixels it
-cannot draw: hats, hands, microphones, backgrounds. Those stay as in your photo. An edit moves the code, and
-the generator draws the rest anew.
+**How it works.** The program finds the face, and an AI that has learned from many faces draws it. Some things
+it cannot draw: hats, hands, microphones, most backgrounds. The program finds out which (the small picture
+“From your photo”: white is kept), and takes these from the photo. An edit changes what the AI draws, and
+nothing else.
 
 **Limits.** Faces far from the front, small children and heavy shadows work least well. Edits show what the
-training photos have in common, with their bias: age may bring glasses, make-up may bring a smile.
+AI's training photos have in common, with their bias: age may bring glasses, make-up may bring a smile.
+
+**Use it fairly.** Edit only photos of people who agreed, and do not pass a result off as a photograph.
+Results say in their data that a generative model made them.
 
 **Privacy.** Nothing of an upload but its pixels gets into a result. Files of a visit are deleted when its
-page is closed, and at the latest within an hour. Results say in their data that a generative model made them.
+page is closed, and at the latest within an hour.
 
-**Keys.** Arrow keys move a slider; hold B to see the photo before; Ctrl-Z undoes and Shift-Ctrl-Z redoes.
+**Keys.** Arrow keys move a slider; hold B, or Space on “Compare”, to see the photo before; Ctrl-Z undoes and
+Shift-Ctrl-Z redoes.
 
-**Licence.** The generator derives from NVIDIA's StyleGAN2-FFHQ: for non-commercial research only. Cite: Yang,
-Xu, Chen, *Out-of-domain GAN inversion via Invertibility Decomposition for Photo-Realistic Human Face
-Manipulation*, ICCV 2023.
+**Method and licence.** SAMM: Yang, Xu, Chen, *Out-of-domain GAN inversion via Invertibility Decomposition for
+Photo-Realistic Human Face Manipulation*, ICCV 2023. The generator derives from NVIDIA's StyleGAN2-FFHQ: for
+non-commercial research only.
 """
 COMPARE, EDITED, BLENDED, GENERATED, KEPT, WHOLE = VIEWS = (
     "Before / after",
@@ -74,10 +86,9 @@ PHRASES = (
 def introduction(privacy: str) -> str:
     """Make the headline, with what becomes of a photo."""
     return f"""# {TITLE}
-Upload a portrait, see what a face generator can and cannot redraw, and change the rest: age, smile, pose, or
-anything you can say in a few words.
+{DESCRIPTION}
 
-{privacy}"""
+{privacy} [Paper]({PAPER})"""
 
 
 def say(sentence: str) -> str:

@@ -6,6 +6,7 @@ see `editing.page.packing`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
@@ -20,10 +21,15 @@ from editing.recipe.recipe import Recipe, TextEdit
 from samm.crop.crop import Crop, Photo
 from samm.errors import PhotoError
 from samm.inversion import Inversion
+from samm.networks.ops import area_resize
+from samm.pixels import mask_to_01, mask_to_u8
 
-__all__ = ["GESTURE_S", "HISTORY", "Inverted", "Opened", "Paint", "Step", "Visit", "inverted"]
+__all__ = ["GESTURE_S", "HISTORY", "Inverted", "Opened", "Paint", "Regions", "Step", "Visit"]
 
+DRAWN = 5  # drawings that are kept
 HISTORY = 20  # steps that can be gone back to
+_REGION_PX = 512  # edge of the masks of what is protected
+FEATHER = 0.024  # reach of a stroke's soft edge, as a share of the canvas
 GESTURE_S = 2.0  # changes of one control that follow each other faster are one step
 
 
@@ -68,10 +74,33 @@ class Paint:
         return np.unpackbits(self.bits, count=2 * self.edge**2).reshape(2, self.edge, self.edge).astype(bool)
 
     def at(self, size: int) -> tuple[Tensor, Tensor]:
-        """Give both at the size of a picture, (1, 1, size, size) in 0…1."""
+        """Give both at the size of a picture, (1, 1, size, size) in 0…1; 1 where painted, soft around it."""
+        reach = max(1, round(FEATHER * self.edge))
         areas = torch.from_numpy(self.areas)[:, None].float()
-        keep, draw = F.interpolate(areas, size=size, mode="bilinear").split(1)
+        wide = F.max_pool2d(areas, 2 * reach + 1, 1, reach)
+        soft = F.avg_pool2d(F.pad(wide, (reach,) * 4, mode="replicate"), 2 * reach + 1, 1).maximum(areas)
+        keep, draw = F.interpolate(soft, size=size, mode="bilinear").split(1)
         return keep, draw
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """What can be protected with one click: by name a mask of 8 bits, uint8 (E, E)."""
+
+    masks: Mapping[str, np.ndarray]
+
+    @staticmethod
+    def of(masks: Mapping[str, Tensor]) -> Regions:
+        """Make masks small, (1, 1, S, S) in 0…1 each."""
+        return Regions({name: mask_to_u8(area_resize(mask, _REGION_PX)) for name, mask in masks.items()})
+
+    def at(self, size: int, names: Iterable[str]) -> Tensor | None:
+        """Unite some at the size of a picture, (1, 1, size, size) in 0…1; None for none of them."""
+        chosen = [self.masks[name] for name in names if name in self.masks]
+        if not chosen:
+            return None
+        mask = mask_to_01(np.maximum.reduce(chosen))
+        return F.interpolate(mask, size=(size, size), mode="bilinear", align_corners=False)
 
 
 @dataclass(frozen=True)
@@ -106,17 +135,21 @@ class Visit:
         tab: Gradio's name for it; "" for a call from elsewhere.
         view: which picture is looked at.
         overlay: whether what the generator draws is tinted instead.
+        example: that is on the stage without having been opened yet; "" where there is none.
         opened: the photo; None before there is one.
         crop: the crop to invert, without pixels; None until there is a choice.
         asked: the crop that waits for the answer whether to use it; None where nothing was asked.
+        people: the faces of the photo that were worked on, as they were left, by their number.
     """
 
     tab: str = ""
     view: str = COMPARE
     overlay: bool = False
+    example: str = ""
     opened: Opened | None = None
     crop: Crop | None = None
     asked: Crop | None = None
+    people: Mapping[int, Inverted] = field(default_factory=dict)
 
     @property
     def photo_id(self) -> str:
@@ -142,10 +175,14 @@ class Inverted(Visit):
         inversion: of the crop.
         before: file of the crop.
         after: file of the present result.
-        edit: the last drawing; None while the inversion is unchanged.
+        edit: the present drawing; None while the inversion is unchanged.
+        drawn: the latest drawings, newest last, which steps back and forth need not draw again.
         paint: what was painted over the mask; None where nothing was.
+        brushing: whether the brush is on the stage.
+        regions: what can be protected with one click; None until it was looked for.
+        protected: names of those that are.
+        effect: attribute of the effect whose strength is shown; "" for none.
         steps: the history, oldest first; `at` is the present one.
-        strip: recipes of the strip or grid that is shown.
     """
 
     opened: Opened = field()
@@ -154,10 +191,14 @@ class Inverted(Visit):
     before: str = ""
     after: str = ""
     edit: PackedEdit | None = None
+    drawn: tuple[PackedEdit, ...] = ()
     paint: Paint | None = None
+    brushing: bool = False
+    regions: Regions | None = None
+    protected: tuple[str, ...] = ()
+    effect: str = ""
     steps: tuple[Step, ...] = ()
     at: int = -1
-    strip: tuple[Recipe, ...] = ()
 
     @staticmethod
     def of(visit: Visit, inversion: Inversion) -> Inverted:
@@ -168,7 +209,7 @@ class Inverted(Visit):
         """
         if visit.opened is None or visit.crop is None:
             raise PhotoError(EXPIRED)
-        known = {each.name: getattr(visit, each.name) for each in fields(Visit)}
+        known = {each.name: getattr(visit, each.name) for each in fields(Visit) if each.name != "example"}
         return Inverted(**known, inversion=pack(inversion, visit.opened.folder))
 
     @property
@@ -185,6 +226,11 @@ class Inverted(Visit):
     def words(self) -> tuple[TextEdit, ...]:
         """The rows of the words tab."""
         return self.steps[self.at].words if self.steps else ()
+
+    def with_edit(self, edit: PackedEdit) -> Inverted:
+        """Derive the visit that shows a drawing."""
+        others = tuple(other for other in self.drawn if other is not edit)
+        return replace(self, edit=edit, drawn=(*others, edit)[-DRAWN:])
 
     def stepped(self, step: Step, took_s: float = 0.0) -> Inverted:
         """Derive the visit with one more step; it replaces the last one of the same gesture.
@@ -206,17 +252,12 @@ class Inverted(Visit):
         steps[self.at] = replace(steps[self.at], words=words)
         return replace(self, steps=tuple(steps))
 
+    @property
+    def face(self) -> int:
+        """The number of the face that is worked on, 0 for the largest; of a crop by hand as well."""
+        quads = [crop.quad for crop in self.opened.crops]
+        return next((number for number, quad in enumerate(quads) if np.array_equal(quad, self.crop.quad)), 0)
+
     def at_step(self, index: int) -> Inverted:
         """Derive the visit that shows a step of the history; beyond its ends it stays as it is."""
         return replace(self, at=index) if 0 <= index < len(self.steps) else self
-
-
-def inverted(visit: Visit) -> Inverted:
-    """Take a visit as one with an inversion.
-
-    Raises:
-        PhotoError: it has none, or none any more.
-    """
-    if not isinstance(visit, Inverted):
-        raise PhotoError(EXPIRED)
-    return visit

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -18,7 +19,6 @@ from editing.page.sentences import COMPARE, say
 from editing.page.session import Inverted
 from editing.recipe.line import describe
 from editing.recipe.recipe import Recipe
-from samm.inversion import Inversion
 
 __all__ = ["PAINT_PX", "canvas", "cleared", "pictures", "put_all", "result", "shown"]
 
@@ -27,12 +27,13 @@ PAINT_PX = 512  # edge of the brush's canvas
 
 def cleared() -> Updates:
     """Give everything on the page that depends on a picture as it is without one."""
-    empty = dict.fromkeys((ids.COMPARE, ids.STAGE, ids.MASKS, ids.STRIP, ids.HISTORY, ids.BRUSH))
     return {
-        **empty,
-        ids.KEPT: gr.Image(value=None, visible="hidden"),
-        ids.UNDO: gr.Button(interactive=False),
-        ids.REDO: gr.Button(interactive=False),
+        ids.COMPARE: gr.ImageSlider(value=None, visible=True),
+        ids.STAGE: gr.Image(value=None, visible="hidden"),
+        ids.BRUSH: gr.ImageEditor(value=None, visible="hidden"),
+        ids.KEPT: None,
+        ids.MASKS: None,
+        ids.STRIP: None,
     }
 
 
@@ -50,37 +51,42 @@ def result(visit: Inverted, edited: Edit) -> Updates:
     masks = put_all(mask_items(unpack(visit.inversion), kept, edited), visit.folder)
     return {
         ids.VISIT: visit,
+        ids.FOLLOWED: visit,
         **pictures(visit, edited),
-        ids.KEPT: gr.Image(value=masks[-1][0], alt_text=kept.alt, visible=True),
+        ids.KEPT: gr.Image(value=masks[-1][0], alt_text=kept.alt),
         ids.MASKS: masks,
-        ids.HISTORY: gr.Gallery(
-            [(step.thumbnail, describe(step.recipe)) for step in visit.steps], selected_index=visit.at
-        ),
-        ids.UNDO: gr.Button(interactive=visit.at > 0),
-        ids.REDO: gr.Button(interactive=visit.at < len(visit.steps) - 1),
         ids.STOP: gr.Button(visible=False),
     }
 
 
 def pictures(visit: Inverted, edited: Edit) -> Updates:
-    """Give the one picture, or the pair, that the visit's view shows."""
+    """Give the one picture, or the pair, that the visit's view shows; under the brush neither."""
     one = overlay(edited) if visit.overlay else view_of(visit, edited)
     pair = visit.view == COMPARE and not visit.overlay
     is_result = one.picture is edited.blended
     picture = visit.after if is_result else files.put(one.picture, visit.folder)
+    brush = visit.brushing
     return {
         ids.COMPARE: gr.ImageSlider(value=(visit.before, visit.after), visible=True)
-        if pair
+        if pair and not brush
         else gr.ImageSlider(visible="hidden"),
-        ids.STAGE: gr.Image(value=picture, alt_text=one.alt, visible="hidden" if pair else True),
+        ids.STAGE: gr.Image(value=picture, alt_text=one.alt, visible="hidden" if pair or brush else True),
     }
 
 
-def canvas(inversion: Inversion, folder: Path) -> Updates:
-    """Give the brush a clean canvas with the photo's crop in its background."""
-    step = max(1, inversion.size // PAINT_PX)
-    background = files.put(inversion.photo_u8[::step, ::step], folder)
-    return {ids.BRUSH: {"background": background, "layers": [], "composite": None}}
+def canvas(visit: Inverted, edited: Edit) -> Updates:
+    """Give the brush the present picture to paint on, with what was painted so far."""
+    step = max(1, edited.size // PAINT_PX)
+    background = files.put(edited.blended[::step, ::step], visit.folder)
+    layers = []
+    if visit.paint:
+        keep, draw = visit.paint.areas
+        strokes = np.zeros((*keep.shape, 4), np.uint8)
+        strokes[keep] = (255, 255, 255, 127)
+        strokes[draw] = (0, 0, 0, 127)
+        layers = [files.put(strokes, visit.folder)]
+    value: Any = {"background": background, "layers": layers, "composite": None}
+    return {ids.BRUSH: gr.ImageEditor(value=value, visible=True if visit.brushing else "hidden")}
 
 
 def put_all(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +15,11 @@ import gradio as gr
 
 from editing.page import gpu, ids
 from editing.page.idle import IDLE
-from editing.page.parts import Part, Updates, settings
+from editing.page.opening import entered, inverted
+from editing.page.parts import Part, Updates, followed, settings
 from editing.page.presence import Stopped
 from editing.page.sentences import say
-from editing.page.session import Inverted, Visit, inverted
+from editing.page.session import Inverted, Visit
 from editing.page.values import picked
 from samm.errors import OptionError, UserError
 
@@ -28,7 +29,7 @@ Handler = Callable[..., Iterator[Updates]]  # (visit, value…)
 
 PROGRESS = gr.Progress()  # as a default value it is how a function asks for its own
 # What every drawing changes, and what it changes when it also sets the controls.
-RESULT = (ids.VISIT, ids.COMPARE, ids.STAGE, ids.KEPT, ids.MASKS, ids.HISTORY, ids.UNDO, ids.REDO)
+RESULT = (ids.VISIT, ids.COMPARE, ids.STAGE, ids.KEPT, ids.MASKS, ids.FOLLOWED)
 RESTORED = (*RESULT, ids.BRUSH, ids.CONTROLS)
 _SEEN = (ids.VIEW, ids.OVERLAY)  # first values of all that shows a picture
 
@@ -62,25 +63,28 @@ class Wiring:
         demo: the laid-out page.
         state: the visit of each browser tab.
         parts: of the page.
-        controls: all that their settings set. Found before the page is begun: updates look like elements, and
-            where they are made within it they are laid out.
+        named: what `ids.CONTROLS` and `ids.FOLLOWED` stand for: all that the parts' settings set, and all
+            that follows from a picture. Found before the page is begun: updates look like elements, and where
+            they are made within it they are laid out.
     """
 
-    def __init__(self, demo: gr.Blocks, state: gr.State, parts: Sequence[Part], controls: Sequence[str]):
+    def __init__(
+        self, demo: gr.Blocks, state: gr.State, parts: Sequence[Part], named: Mapping[str, Sequence[str]]
+    ):
         self._elements: dict[str, Any] = {ids.VISIT: state}
         for block in demo.blocks.values():
             if name := getattr(block, "elem_id", None):
                 self._elements[name] = block
         self._parts = parts
-        self._controls = tuple(controls)
+        self._named = named
 
     def __getitem__(self, name: str) -> Any:
         """Give an element."""
         return self._elements[name]
 
     def elements(self, names: Iterable[str]) -> list[Any]:
-        """Give several elements; `ids.CONTROLS` stands for all controls."""
-        each = [self._controls if name == ids.CONTROLS else (name,) for name in names]
+        """Give several elements, with all that some names stand for."""
+        each = [self._named.get(name, (name,)) for name in names]
         return [self[name] for name in dict.fromkeys(name for several in each for name in several)]
 
     def moves(self, names: Iterable[str]) -> list[Any]:
@@ -121,10 +125,16 @@ class Wiring:
         return events(called, sources, targets, **options)
 
     def shows(
-        self, events: Any, handler: Handler, inputs: Sequence[str] = (), outputs: Sequence[str] = RESULT
+        self,
+        events: Any,
+        handler: Handler,
+        inputs: Sequence[str] = (),
+        outputs: Sequence[str] = RESULT,
+        **options: Any,
     ) -> Any:
-        """Call a handler that shows a picture but draws none."""
-        return self.on(events, handler, (*_SEEN, *inputs), outputs, trigger_mode="always_last")
+        """Call a handler that shows a picture of a visit with an inversion or without."""
+        options = {"trigger_mode": "always_last", **options}
+        return self.on(events, handler, (*_SEEN, *inputs), outputs, **options)
 
     def draws(
         self,
@@ -169,6 +179,9 @@ class Wiring:
             visit = replace(given.pop(ids.VISIT), tab=request.session_hash or "")
             if set(_SEEN) <= set(given):
                 visit = replace(visit, view=given.pop(ids.VIEW), overlay=given.pop(ids.OVERLAY))
+                if visit.example:
+                    visit = entered(visit)
+                    yield self._by_element({ids.VISIT: visit})
             for updates in guarded(handler(visit, *given.values(), *more)):
                 yield self._by_element(updates)
 
@@ -190,6 +203,8 @@ class Wiring:
         return called
 
     def _by_element(self, updates: Updates) -> dict[Any, Any]:
+        if ids.FOLLOWED in updates:
+            updates = followed(self._parts, updates[ids.FOLLOWED]) | updates
         if ids.CONTROLS in updates:
             updates = settings(self._parts, updates[ids.CONTROLS]) | updates
-        return {self[name]: update for name, update in updates.items() if name != ids.CONTROLS}
+        return {self[name]: update for name, update in updates.items() if name not in self._named}

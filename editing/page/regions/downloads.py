@@ -1,36 +1,26 @@
-"""What a visitor takes home, and the recipe that is brought back.
+"""What a visitor takes home or sends: the whole photo first, then portrait, card and film.
 
 Another download is one more entry of `DOWNLOADS`, with its id.
 """
 
 from __future__ import annotations
 
-import html
-import io
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import gradio as gr
-from safetensors.torch import save as to_safetensors
 
 from editing.edit import Edit
 from editing.page import gpu, ids
-from editing.page.drawing import restore
 from editing.page.files import name_of, put_away, save_picture
-from editing.page.gate import GATE
-from editing.page.packing import unpack
+from editing.page.opening import inverted
 from editing.page.parts import Part, Updates
-from editing.page.pictures import present
-from editing.page.session import Inverted, Visit, inverted
-from editing.page.wiring import RESTORED, Handler, Wiring
-from editing.recipe.file import load_recipe, to_json
-from editing.recipe.recipe import require_quick
+from editing.page.pictures import present, whole
+from editing.page.session import Inverted, Visit
+from editing.page.wiring import Handler, Wiring
 from editing.share import card, morph
-from samm.crop.png import png_bytes
-from samm.pixels import mask_to_u8
 
-__all__ = ["DOWNLOADS", "PART", "Download", "on_recipe_file"]
+__all__ = ["DOWNLOADS", "PART", "Download", "offered"]
 
 
 @dataclass(frozen=True)
@@ -54,8 +44,8 @@ def portrait(visit: Inverted, edited: Edit) -> str:
 
 
 def photo(visit: Inverted, edited: Edit) -> str:
-    """Write the whole photo with the result in it."""
-    return save_picture(edited.whole(), visit.folder, visit.recipe)
+    """Write the whole photo with the result in it, of all faces that were worked on."""
+    return save_picture(whole(visit, edited), visit.folder, visit.recipe)
 
 
 def before_after(visit: Inverted, edited: Edit) -> str:
@@ -70,72 +60,37 @@ def film(visit: Inverted, edited: Edit) -> str:
     return put_away(data, visit.folder, name_of(visit.recipe, "film", "webp"))
 
 
-def masks(visit: Inverted, edited: Edit) -> str:
-    """Zip the level masks and the mask of the present picture, white is kept from the photo."""
-    stream = io.BytesIO()
-    levels = {**unpack(visit.inversion).masks, "gathered": edited.keep_photo}
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, mask in levels.items():
-            archive.writestr(f"mask_{name}.png", png_bytes(mask_to_u8(mask)))
-    return put_away(stream.getvalue(), visit.folder, name_of(visit.recipe, "masks", "zip"))
-
-
-def recipe(visit: Inverted, edited: Edit) -> str:
-    """Write the recipe as JSON."""
-    name = name_of(visit.recipe, "recipe", "json")
-    return put_away(to_json(visit.recipe).encode(), visit.folder, name)
-
-
-def latent(visit: Inverted, edited: Edit) -> str:
-    """Store the codes before and after attributes and components, flows and masks, and tuned weights."""
-    inversion = unpack(visit.inversion)
-    tensors = {"w_plus": inversion.w_plus, "w_plus_edited": edited.w_plus}
-    for name, levels in (("flow", inversion.flows), ("mask", inversion.masks)):
-        tensors |= {f"{name}_{r}": field for r, field in levels.items()}
-    tensors |= {f"tuned.{name}": difference for name, difference in inversion.tuned.items()}
-    metadata = {"preset": inversion.preset, "recipe": to_json(visit.recipe)}
-    if inversion.tuned:
-        metadata["tuned"] = "Before drawing, add each tensor tuned.NAME to the generator's weight NAME."
-    data = to_safetensors({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata)
-    return put_away(data, visit.folder, name_of(visit.recipe, "latent", "safetensors"))
-
-
+SAVE = Download(ids.SAVE, "Save", photo)
+SHARE = Download(ids.SHARE, "Share", before_after)
 DOWNLOADS = (
-    Download(ids.DOWNLOAD, "Download portrait (PNG, {size}×{size})", portrait),
-    Download(ids.DOWNLOAD_PHOTO, "Download whole photo (PNG, original size)", photo),
+    Download(ids.DOWNLOAD, "Portrait (PNG, {size}×{size})", portrait),
     Download(ids.DOWNLOAD_CARD, "Before/after card (JPEG)", before_after),
     Download(ids.DOWNLOAD_FILM, "Short film (WebP)", film),
-    Download(ids.DOWNLOAD_MASKS, "Masks (ZIP)", masks),
-    Download(ids.DOWNLOAD_RECIPE, "Recipe (JSON)", recipe),
-    Download(ids.DOWNLOAD_LATENT, "Code (for programs)", latent),
 )
 
 
 def lay_out() -> None:
-    """Lay out the buttons, and where a recipe is brought back."""
+    """Lay out what can be saved besides the whole photo, whose button is below the stage."""
     size = gpu.resolution() or 1024
     with gr.Row(elem_id=ids.DOWNLOADS):
         for download in DOWNLOADS:
             label = download.label.format(size=size)
             gr.Button(label, elem_id=download.id, size="sm", interactive=False, min_width=120)
     gr.File(visible="hidden", elem_id=ids.PARCEL)
-    gr.File(
-        label="Load a recipe: JSON, or a PNG saved here",
-        file_types=[".json", ".png"],
-        elem_id=ids.RECIPE_IN,
-        height=120,
-        interactive=False,
-    )
 
 
 def wire(wiring: Wiring) -> None:
-    """Connect the buttons, and the recipe that is brought back."""
+    """Connect the buttons."""
+    for download in (SAVE, *DOWNLOADS):
+        offered(wiring, download)
+    offered(wiring, SHARE, "share")
+
+
+def offered(wiring: Wiring, download: Download, how: str = "save") -> None:
+    """Have a button make its file, which the page then saves or, where it can, hands to other programs."""
     parcel = wiring[ids.PARCEL]
-    for download in DOWNLOADS:
-        made = wiring.on(wiring[download.id].click, _downloader(download), (), [ids.PARCEL])
-        made.then(None, parcel, None, js="(file) => samm.save(file)", api_visibility="private")
-    brought = wiring[ids.RECIPE_IN].upload
-    wiring.draws(brought, on_recipe_file, [ids.RECIPE_IN], RESTORED, preprocess=False)
+    made = wiring.shows(wiring[download.id].click, _downloader(download), (), [ids.PARCEL])
+    made.then(None, parcel, None, js=f"(file) => samm.{how}(file)", api_visibility="private")
 
 
 def _downloader(download: Download) -> Handler:
@@ -148,24 +103,10 @@ def _downloader(download: Download) -> Handler:
     return on_download
 
 
-def on_recipe_file(visit: Visit, upload: dict | None) -> Iterator[Updates]:
-    """Take a recipe from JSON or from one of our PNGs."""
-    if not upload:
-        return
-    loaded = load_recipe(GATE.file(upload, visit.tab or None))
-    require_quick(loaded)
-    for warning in gpu.engine().moves.warnings(loaded):
-        gr.Warning(html.escape(warning))
-    yield from restore(inverted(visit), loaded)
-
-
 def settings(visit: Visit) -> Updates:
-    """Switch buttons and upload on."""
+    """Switch the buttons on."""
     ready = isinstance(visit, Inverted)
-    return {
-        **{download.id: gr.Button(interactive=ready) for download in DOWNLOADS},
-        ids.RECIPE_IN: gr.File(interactive=ready),
-    }
+    return {download.id: gr.Button(interactive=ready) for download in (SAVE, SHARE, *DOWNLOADS)}
 
 
 PART = Part(lay_out=lay_out, wire=wire, settings=settings)

@@ -1,23 +1,29 @@
-"""The photo: where it comes from, whether it was turned, and which of its faces is taken."""
+"""The photo: where it comes from, and which faces are in it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
+from editing.kept import pair
 from editing.page import files, gpu, ids
 from editing.page.gate import EXAMPLES, GATE
+from editing.page.opening import open_example, shipped
 from editing.page.packing import ready
 from editing.page.parts import Part, Updates
-from editing.page.pictures import face_strip
+from editing.page.pictures import face_strip, present
 from editing.page.presence import presence
-from editing.page.regions.inversion import crop_controls, then_invert
+from editing.page.regions.crop import PART as CROP
+from editing.page.regions.crop import crop_controls, then_invert
 from editing.page.sentences import ASKED, EMPTY, UNDO_TURN, say
 from editing.page.session import Opened, Visit
-from editing.page.show import cleared, put_all
+from editing.page.show import cleared, put_all, shown
+from editing.page.tabs.effects import TILES
 from editing.page.values import picked
 from editing.page.wiring import RESTORED, Wiring
 from samm.crop.crop import Crop, Photo
@@ -25,7 +31,7 @@ from samm.crop.faces import NO_FACE
 from samm.crop.photographed import NOT_A_FACE
 from samm.crop.turn import turn_warning
 
-__all__ = ["PART", "on_face", "on_other_photo", "on_photo", "on_undo_turn", "on_use_anyway"]
+__all__ = ["OPENED", "PART", "cleared_for", "look_for_faces", "on_example", "on_photo", "on_use", "take_face"]
 
 CAPTIONS = {
     "astronaut": "flag, helmet",
@@ -37,76 +43,98 @@ CAPTIONS = {
     "face_paint": "face paint",
     "old_photo": "old photo",
 }
+SMALL_PX = 512  # edge of the face that is shown until it is reconstructed
+SHOWN_PX = 1024  # edge of the photo as the page shows it
 # All that another photo changes.
-_OPENED = (
+OPENED = (
     *RESTORED,
-    *(ids.FACES, ids.UNDO_TURN, ids.DOUBT, ids.STRIP, ids.INVERT),
-    *(ids.CROP, *ids.CROP_SLIDERS, ids.CROP_PREVIEW),
+    *(ids.EXAMPLES, ids.FACES, ids.UNDO_TURN, ids.DOUBT, ids.STRIP, ids.INVERT, ids.BRUSH),
+    *(ids.SOURCE, *ids.CROP_SLIDERS, ids.CROP_PREVIEW),
 )
 
 
 def lay_out() -> None:
-    """Lay out the photo and where it comes from."""
-    gr.Image(
-        label="Your photo",
-        type="filepath",
-        sources=["upload", "webcam", "clipboard"],
-        elem_id=ids.PHOTO,
-        alt_text="Your photo",
-        height=340,
-        buttons=["fullscreen"],
-    )
-    gr.Button(UNDO_TURN, elem_id=ids.UNDO_TURN, size="sm", visible=False)
-    with gr.Column(visible=False, elem_id=ids.DOUBT):
-        gr.HTML(f'<p role="alert">{NOT_A_FACE}</p>')
-        with gr.Row():
-            gr.Button("Use it anyway", elem_id=ids.USE_ANYWAY, size="sm", min_width=120)
-            gr.Button("Another photo", elem_id=ids.OTHER_PHOTO, size="sm", min_width=120, variant="primary")
+    """Lay out the examples, and where else a photo comes from and how it is cropped."""
     gr.Gallery(
-        [(str(EXAMPLES / f"{name}.jpg"), caption) for name, caption in CAPTIONS.items()],
-        label="Or pick an example",
-        columns=4,
+        [(_example_picture(name), caption) for name, caption in CAPTIONS.items()],
+        label="Or try an example",
+        columns=8,
+        height="auto",
         elem_id=ids.EXAMPLES,
         allow_preview=False,
         interactive=False,
         buttons=[],
     )
-    gr.Gallery(
-        label="Faces found: pick one",
-        columns=4,
-        height="auto",
-        visible=False,
-        elem_id=ids.FACES,
-        allow_preview=False,
-        interactive=False,
-        buttons=[],
-    )
+    with gr.Accordion("Camera, paste or drop; crop by hand", open=False, elem_id=ids.SOURCE), gr.Row():
+        with gr.Column():
+            gr.Image(
+                label="Your photo",
+                type="filepath",
+                sources=["upload", "webcam", "clipboard"],
+                elem_id=ids.PHOTO,
+                alt_text="Your photo",
+                height=340,
+                buttons=["fullscreen"],
+            )
+        with gr.Column():
+            CROP.lay_out()
+
+
+def _example_picture(name: str) -> str:
+    """Give the file of an example before and after its edit; before alone where it has to be drawn."""
+    both = None if gpu.missing() else pair(name, gpu.engine().model)
+    return str(EXAMPLES / f"{name}.jpg") if both is None else files.put(both, files.lasting_folder(), "jpg")
 
 
 def wire(wiring: Wiring) -> None:
-    """Connect upload, examples, faces and the way back from a turn."""
-    photo = wiring[ids.PHOTO]
+    """Connect upload and examples."""
+    photo, use = wiring[ids.PHOTO], wiring[ids.USE]
     # `on_photo` opens the upload itself (preprocess=False): it knows what to say about a bad file.
     opening: dict[str, Any] = {"preprocess": False, "trigger_mode": "always_last", **wiring.status_progress}
     # Removing the photo is an input too, but then the value of an example that it had may still be sent.
     seen_photo: dict[str, Any] = {"js": "(session, photo) => samm.shownPhoto(session, photo)"}
-    uploaded = wiring.on(photo.input, on_photo, [ids.PHOTO], _OPENED, **opening, **seen_photo)
+    uploaded = wiring.on(photo.input, on_photo, [ids.PHOTO], OPENED, **opening, **seen_photo)
     then_invert(wiring, uploaded.then)
-    chosen = wiring[ids.EXAMPLES].select(
-        pick_example, None, photo, show_progress="hidden", api_visibility="private"
-    )
-    then_invert(wiring, wiring.on(chosen.then, on_photo, [ids.PHOTO], _OPENED, **opening).then)
-    then_invert(wiring, wiring.on(wiring[ids.FACES].select, on_face, (), _OPENED, picks=True).then)
-    answered = wiring.on(wiring[ids.USE_ANYWAY].click, on_use_anyway, (), [ids.DOUBT, ids.INVERT])
-    then_invert(wiring, answered.then)
-    wiring.on(wiring[ids.OTHER_PHOTO].click, on_other_photo, (), [*_OPENED, ids.PHOTO])
-    undone = wiring.on(wiring[ids.UNDO_TURN].click, on_undo_turn, (), _OPENED, **wiring.status_progress)
-    then_invert(wiring, undone.then)
+    used = wiring.on(use.upload, on_use, [ids.USE], [*OPENED, ids.PHOTO], **opening)
+    then_invert(wiring, used.then)
+    outputs = [*OPENED, ids.PHOTO, *TILES.values()]
+    picking = wiring[ids.EXAMPLES].select
+    chosen = wiring.on(picking, on_example, (), outputs, picks=True, **wiring.status_progress)
+    then_invert(wiring, chosen.then)
 
 
-def pick_example(event: gr.SelectData) -> str:
-    """Put the example that was picked into the place of the upload."""
-    return str(EXAMPLES / f"{picked(list(CAPTIONS), event.index)}.jpg")
+def on_example(visit: Visit, index: int) -> Iterator[Updates]:
+    """Open an example: at once where it is kept, else as any photo."""
+    name = picked(list(CAPTIONS), index)
+    opened = open_example(visit, name)
+    if opened is None:
+        yield from on_use(visit, {"path": f"{name}.jpg"})
+        return
+    example = shipped(name)
+    assert example
+    updates = shown(opened, present(opened))
+    yield {
+        **cleared_for(opened),
+        **updates,
+        ids.CONTROLS: updates[ids.VISIT],
+        **{TILES[key]: gr.Button(icon=file) for key, file in example.previews.items()},
+        ids.PHOTO: None,
+        ids.SOURCE: gr.Accordion(open=False),
+        **crop_controls(ready(opened.crop), opened.folder),
+    }
+
+
+def on_use(visit: Visit, upload: dict | None) -> Iterator[Updates]:
+    """Open an upload that came from the one button, and show it where photos are cropped."""
+    for updates in on_photo(visit, upload):
+        opened = updates[ids.VISIT].opened
+        yield {**updates, ids.PHOTO: _shown_photo(opened)} if opened else updates
+
+
+def _shown_photo(opened: Opened) -> str:
+    pixels = ready(opened.crops[0]).photo.pixels if opened.crops else opened.photo.pixels
+    step = max(1, max(pixels.shape[:2]) // SHOWN_PX)
+    return files.put(np.ascontiguousarray(pixels[::step, ::step]), opened.folder, "jpg")
 
 
 def on_photo(visit: Visit, upload: dict | None) -> Iterator[Updates]:
@@ -114,7 +142,7 @@ def on_photo(visit: Visit, upload: dict | None) -> Iterator[Updates]:
     present = presence(visit.tab)
     present.clear()
     visit = visit.begun()
-    yield {**_cleared(visit), ids.STATUS: say("Looking for faces…" if upload else EMPTY)}
+    yield {**cleared_for(visit), ids.STATUS: say("Looking for faces…" if upload else EMPTY)}
     if not upload:
         return
     engine = gpu.engine()
@@ -125,24 +153,15 @@ def on_photo(visit: Visit, upload: dict | None) -> Iterator[Updates]:
     photo.file = opened.file
     for note in photo.file.notes:
         gr.Warning(note)
-    yield _found(visit, photo.upright(engine.model.domain, engine.detector), folder)
+    yield look_for_faces(visit, photo.upright(engine.model.domain, engine.detector), folder)
 
 
-def on_undo_turn(visit: Visit) -> Iterator[Updates]:
-    """Take the photo as its file has it."""
-    if visit.opened is None or not visit.opened.photo.turned_deg:
-        return
-    presence(visit.tab).stop.set()
-    opened = visit.opened
-    visit = visit.begun()
-    yield {**_cleared(visit), ids.STATUS: say("Looking for faces…")}
-    yield _found(visit, Photo(opened.photo.path, name=opened.photo.name), opened.folder)
-
-
-def _cleared(visit: Visit) -> Updates:
+def cleared_for(visit: Visit) -> Updates:
+    """Give everything that belonged to an older photo as it is without one."""
     return {
         ids.VISIT: visit,
         **cleared(),
+        ids.EXAMPLES: gr.Gallery(selected_index=None),
         ids.FACES: gr.Gallery(visible=False, value=None),
         ids.UNDO_TURN: gr.Button(visible=False),
         ids.DOUBT: gr.Column(visible=False),
@@ -151,13 +170,13 @@ def _cleared(visit: Visit) -> Updates:
     }
 
 
-def _found(visit: Visit, photo: Photo, folder: Path) -> Updates:
+def look_for_faces(visit: Visit, photo: Photo, folder: Path) -> Updates:
     """Look for faces in a photo, and let the visitor choose where there is not just one."""
     engine = gpu.engine()
     crops = photo.locate(engine.model.domain, engine.detector)
     opened = Opened.of(presence(visit.tab).new_photo(), folder, photo, crops)
     several = len(crops) > 1
-    chosen = _chosen(visit, opened, crops[0]) if len(crops) == 1 else {}
+    chosen = take_face(visit, opened, crops[0]) if len(crops) == 1 else {}
     if several:
         sentence = f"Found {len(crops)} faces. Pick one."
     elif chosen and chosen[ids.VISIT].asked:
@@ -177,53 +196,31 @@ def _found(visit: Visit, photo: Photo, folder: Path) -> Updates:
         ids.STATUS: say(sentence),
         ids.FACES: gr.Gallery(value=faces, visible=several),
         ids.UNDO_TURN: gr.Button(visible=photo.turned_deg != 0),
-        ids.CROP: gr.Accordion(open=not crops),
+        ids.SOURCE: gr.Accordion(open=not crops),
         **crop_controls(proposed, folder),
         **chosen,
     }
 
 
-def _chosen(visit: Visit, opened: Opened, crop: Crop) -> Updates:
+def take_face(visit: Visit, opened: Opened, crop: Crop) -> Updates:
     """Take a face, but ask first where it does not look like a photographed one."""
     warnings = crop.warnings
     for warning in warnings:
         if warning != NOT_A_FACE:
             gr.Warning(warning)
     asks, light = NOT_A_FACE in warnings, crop.light()
+    begun = visit.begun(opened, None if asks else light, light if asks else None)
     return {
-        ids.VISIT: visit.begun(opened, None if asks else light, light if asks else None),
+        ids.VISIT: replace(begun, people=visit.people),
+        ids.COMPARE: gr.ImageSlider(visible="hidden"),
+        ids.STAGE: gr.Image(
+            value=files.put(crop.pixels(SMALL_PX), opened.folder, "jpg"),
+            alt_text="Your face, before anything is drawn",
+            visible=True,
+        ),
         ids.DOUBT: gr.Column(visible=asks),
         ids.INVERT: gr.Button(interactive=not asks),
     }
-
-
-def on_use_anyway(visit: Visit) -> Iterator[Updates]:
-    """Take the face that was asked about."""
-    if visit.asked is not None:
-        yield {
-            ids.VISIT: visit.begun(visit.opened, visit.asked),
-            ids.DOUBT: gr.Column(visible=False),
-            ids.INVERT: gr.Button(interactive=True),
-        }
-
-
-def on_other_photo(visit: Visit) -> Iterator[Updates]:
-    """Put the photo away, to make place for another."""
-    for updates in on_photo(visit, None):
-        yield {**updates, ids.PHOTO: None}
-
-
-def on_face(visit: Visit, index: int) -> Iterator[Updates]:
-    """Take the face that was picked."""
-    opened = visit.opened
-    if opened is None:
-        picked((), index)  # says that there is no such picture
-        return
-    crop = ready(picked(opened.crops, index))
-    chosen = _chosen(visit, opened, crop)
-    if chosen[ids.VISIT].asked:  # nothing is inverted before the answer
-        chosen = {**cleared(), ids.CONTROLS: chosen[ids.VISIT], ids.STATUS: say(ASKED), **chosen}
-    yield {**chosen, **crop_controls(crop, opened.folder)}
 
 
 PART = Part(lay_out=lay_out, wire=wire)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import gradio as gr
 
 from editing.page import gpu, ids
 from editing.page.drawing import restore
+from editing.page.opening import inverted
 from editing.page.packing import unpack
 from editing.page.parts import Tab, Updates
+from editing.page.presence import presence
 from editing.page.sentences import say
-from editing.page.session import Inverted, Visit, inverted
+from editing.page.session import Inverted, Visit
 from editing.page.show import put_all
 from editing.page.values import picked
 from editing.page.wiring import RESTORED, Wiring
@@ -56,40 +57,60 @@ def lay_out() -> None:
 
 def wire(wiring: Wiring) -> None:
     """Connect the button and the gallery."""
-    options = {**gpu.LANE, "show_progress_on": [wiring[ids.STRIP]], "show_progress": "minimal"}
+    # Beside the lane of edits, which go first.
+    options = {
+        "concurrency_id": "strips",
+        "concurrency_limit": 4,
+        "show_progress_on": [wiring[ids.STRIP]],
+        "show_progress": "minimal",
+    }
     varied = (ids.STRIP_BY, ids.STRIP_DOWN)
-    wiring.on(wiring[ids.STRIP_DRAW].click, on_strip, varied, [ids.STRIP], **options)
+    wiring.shows(wiring[ids.STRIP_DRAW].click, on_strip, varied, [ids.STRIP], **options)
     wiring.draws(wiring[ids.STRIP].select, on_strip_picked, (), RESTORED, picks=True)
 
 
 def on_strip(visit: Visit, across: str, down: str) -> Iterator[Updates]:
-    """Draw one attribute at seven strengths, or two attributes at five each, in one batch."""
+    """Draw one attribute at seven strengths, or two at five each; each is shown when it is there."""
     visit = inverted(visit)
+    here = presence(visit.tab)
+    stop = here.beginning("strip")
     if down == NO_GRID:
         recipes, size, columns = strip(visit.recipe, across), STRIP_PX, STRIP_COLUMNS
         captions = [_named(across, value) for value in strengths(across, STRIP)]
     else:
         recipes, size, columns = grid(visit.recipe, across, down), GRID_PX, GRID
-        values = [(b, a) for b in strengths(down, GRID) for a in strengths(across, GRID)]
-        captions = [f"{_named(across, a)}, {_named(down, b)}" for b, a in values]
-    yield {ids.STATUS: say(f"Drawing {len(recipes)} pictures…")}
+        captions = _edges(across, down)
     size = min(size, gpu.engine().model.resolution)
-    pictures = gpu.strip_on_gpu(unpack(visit.inversion), recipes, size)
-    shown = put_all(zip(pictures, captions, strict=True), visit.folder, "jpg")
-    yield {
-        ids.VISIT: replace(visit, strip=tuple(recipes)),
-        ids.STRIP: gr.Gallery(shown, columns=columns),
-        ids.STATUS: say("Pick a picture to take its values."),
-    }
+    here.strip = tuple(recipes)
+    shown: list[tuple[str, str]] = []
+    for picture in gpu.drawn(unpack(visit.inversion), recipes, size):
+        if stop.is_set():
+            return
+        shown += put_all([(picture, captions[len(shown)])], visit.folder, "jpg")
+        yield {
+            ids.STRIP: gr.Gallery(shown, columns=columns),
+            ids.STATUS: say(f"Drawn {len(shown)} of {len(recipes)} pictures…"),
+        }
+    yield {ids.STATUS: say("Pick a picture to take its values.")}
+
+
+def _edges(across: str, down: str) -> list[str]:
+    """Name a grid's strengths once: along its first row and down its first column."""
+    first_row = [_named(across, value) for value in strengths(across, GRID)]
+    first_column = [_named(down, value) for value in strengths(down, GRID)]
+    captions = [[row if not y else "" for row in first_row] for y in range(GRID)]
+    for y, name in enumerate(first_column):
+        captions[y][0] = f"{captions[y][0]}, {name}".removeprefix(", ")
+    return [caption for row in captions for caption in row]
 
 
 def _named(name: str, value: float) -> str:
-    return f"{name.replace('_', ' ')} {signed(value)}"
+    return f"{ATTRIBUTES[name].label.lower()} {signed(value)}"
 
 
 def on_strip_picked(visit: Inverted, index: int) -> Iterator[Updates]:
     """Take the values of a picture of the strip."""
-    yield from restore(visit, picked(visit.strip, index))
+    yield from restore(visit, picked(presence(visit.tab).strip, index))
 
 
 def settings(visit: Visit) -> Updates:

@@ -1,4 +1,4 @@
-"""The principal components, for who wants to see what the generator has found by itself."""
+"""The principal components, for who wants to see what the AI has found by itself."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _strengths(recipe: Recipe) -> list[float]:
 
 
 TAB = Tab(
-    label="Explore",
+    label="Directions",
     lay_out=lay_out,
     wire=wire,
     settings=settings,

@@ -1,4 +1,4 @@
-"""The crop and its inversion: the fast picture at once, a more faithful one in its place when it is ready."""
+"""The crop and its inversion: placed by the face or by hand, and reconstructed at once."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ import gradio as gr
 
 from editing.page import files, gpu, ids
 from editing.page.drawing import redrawn, stepped
-from editing.page.likeness import FAITHFUL, FAST, LIKENESS, slower, told
 from editing.page.packing import ready
 from editing.page.parts import Part, Updates
 from editing.page.pictures import kept_share
 from editing.page.presence import Stopped, is_current, presence
+from editing.page.regions.better import improved
 from editing.page.sentences import UNDO_TURN, say
 from editing.page.session import Inverted, Visit
 from editing.page.show import canvas, result
+from editing.page.tabs.effects import previewed
 from editing.page.wiring import PROGRESS, Wiring
 from editing.recipe.recipe import Recipe
 from samm.crop.crop import Crop
@@ -34,34 +35,22 @@ PREVIEW_PX = 256  # of the crop
 
 
 def lay_out() -> None:
-    """Lay out likeness, crop and the buttons."""
-    with gr.Row():
-        gr.Button("Reconstruct this face", variant="primary", elem_id=ids.INVERT, interactive=False)
-        gr.Button("Stop", elem_id=ids.STOP, visible=False)
-    fast = gpu.is_fast()
-    gr.Radio(
-        list(LIKENESS),
-        value=FAITHFUL if fast else FAST,
-        label="Likeness",
-        info="Closer likeness shows the fast result first, then refines it on your photo, which takes "
-        f"{'seconds' if fast else 'minutes'}; closest likeness also bends the "
-        "generator to it.",
-        elem_id=ids.LIKENESS,
+    """Lay out the crop and what takes it."""
+    gr.Image(
+        label="The crop",
+        interactive=False,
+        height=200,
+        elem_id=ids.CROP_PREVIEW,
+        alt_text="The part of your photo that will be edited",
+        buttons=[],
     )
-    with gr.Accordion("Adjust the crop", open=False, elem_id=ids.CROP):
-        gr.Image(
-            label="The crop",
-            interactive=False,
-            height=200,
-            elem_id=ids.CROP_PREVIEW,
-            alt_text="The part of your photo that will be edited",
-            buttons=[],
-        )
-        gr.Slider(0, 1024, 512, step=1, label="Center, left to right (px)", elem_id=ids.CROP_X)
-        gr.Slider(0, 1024, 512, step=1, label="Center, top to bottom (px)", elem_id=ids.CROP_Y)
-        gr.Slider(20, 2048, 1024, step=1, label="Size (px)", elem_id=ids.CROP_SIZE)
-        gr.Slider(-180, 180, 0, step=0.5, label="Turn (degrees)", elem_id=ids.CROP_TURN)
-        gr.Button("Use this crop", elem_id=ids.USE_CROP)
+    gr.Slider(0, 1024, 512, step=1, label="Center, left to right (px)", elem_id=ids.CROP_X)
+    gr.Slider(0, 1024, 512, step=1, label="Center, top to bottom (px)", elem_id=ids.CROP_Y)
+    gr.Slider(20, 2048, 1024, step=1, label="Size (px)", elem_id=ids.CROP_SIZE)
+    gr.Slider(-180, 180, 0, step=0.5, label="Turn (degrees)", elem_id=ids.CROP_TURN)
+    with gr.Row():
+        gr.Button("Use this crop", elem_id=ids.USE_CROP, size="sm")
+        gr.Button("Start again with this face", elem_id=ids.INVERT, size="sm", interactive=False)
 
 
 def wire(wiring: Wiring) -> None:
@@ -74,8 +63,10 @@ def wire(wiring: Wiring) -> None:
 
 
 def then_invert(wiring: Wiring, event: Any) -> None:
-    """Invert after an event that has chosen a crop."""
-    wiring.inverts(event, on_invert, [ids.LIKENESS])
+    """Invert after an event that has chosen a crop; then show all effects on it, and improve it."""
+    done = wiring.inverts(event, on_invert, ())
+    previewed(wiring, done.then)
+    improved(wiring, done.then)
 
 
 def on_crop_moved(visit: Visit, x: float, y: float, size: float, turn: float) -> Iterator[Updates]:
@@ -115,35 +106,25 @@ class _Teller:
 
     def __init__(self, stop: threading.Event, progress: gr.Progress):
         self._stop, self._progress = stop, progress
-        self._begun_s: dict[str, float] = {}  # by stage
-
-    def tell(self, stage: str, done: int, total: int) -> bool:
-        """Tell; the answer True has a search end with the best it has."""
-        self._begun_s.setdefault(stage, time.perf_counter())
-        counted = f"{stage} {done} of {total}" if total > 1 else stage
-        if stage in ("Refining", "Tuning") and done:
-            left_s = (time.perf_counter() - self._begun_s[stage]) / done * (total - done)
-            counted += f", about {left_s:.0f} s left"
-        self._progress(done / total, desc=counted)
-        return self._stop.is_set()
 
     def tell_or_stop(self, stage: str, done: int, total: int) -> None:
         """Tell, where there is nothing to show before the end."""
-        if self.tell(stage, done, total):
+        self._progress(done / total, desc=f"{stage} {done} of {total}" if total > 1 else stage)
+        if self._stop.is_set():
             raise Stopped
 
 
-def on_invert(visit: Visit, choice: str, progress: gr.Progress = PROGRESS) -> Iterator[Updates]:
+def on_invert(visit: Visit, progress: gr.Progress = PROGRESS) -> Iterator[Updates]:
     """Invert the chosen crop.
 
     Edits made on an earlier inversion of the same crop are made again on the new one.
     """
-    if visit.crop is None:
+    if visit.crop is None or (isinstance(visit, Inverted) and visit.example):
         return  # several faces and none picked yet, or no photo: the status says so already
     stop = presence(visit.tab).stop
     stop.clear()
     teller = _Teller(stop, progress)
-    yield {ids.STATUS: say("Reconstructing…"), ids.STOP: gr.Button(visible=True)}
+    yield {ids.STATUS: say("Reading your face…"), ids.STOP: gr.Button(visible=True)}
     start = time.perf_counter()
     crop = ready(visit.crop)
     crop.pixels(gpu.engine().model.resolution)  # read and judged here
@@ -158,20 +139,9 @@ def on_invert(visit: Visit, choice: str, progress: gr.Progress = PROGRESS) -> It
     begun, kept, updates = _begin(visit, inversion)
     if not is_current(visit):
         return
-    sentence = f"Done in {seconds:.1f} s. {kept}"
     gpu.warm_up()
-    if choice == FAST and not gpu.is_fast():
-        sentence += f" For more likeness choose {slower(inversion)}."
-    for doing, improve in LIKENESS[choice].stages():
-        if stop.is_set():
-            break
-        yield {**updates, ids.STATUS: say(f"{sentence} Now {doing}…"), ids.STOP: gr.Button(visible=True)}
-        inversion = improve(inversion, None if gpu.ZERO_GPU else teller.tell)
-        if not is_current(visit):
-            return
-        begun, kept, updates = _begin(visit, inversion)
-        sentence = f"{told(inversion, time.perf_counter() - start, stop.is_set())} {kept}"
-    yield {**updates, ids.CONTROLS: begun, ids.STATUS: say(f"{sentence}{_turned(begun)}")}
+    sentence = f"Done in {seconds:.1f} s. {kept}{_turned(begun)}"
+    yield {**updates, ids.CONTROLS: begun, ids.STATUS: say(sentence)}
 
 
 def _turned(visit: Inverted) -> str:
@@ -192,7 +162,7 @@ def _begin(visit: Visit, inversion: Inversion) -> tuple[Inverted, str, Updates]:
     begun, edited = stepped(begun, Recipe(), ())
     if recipe != Recipe():
         begun, edited = stepped(redrawn(begun, recipe), recipe, words)
-    updates = {**result(begun, edited), **canvas(inversion, folder)}
+    updates = {**result(begun, edited), **canvas(begun, edited)}
     return updates[ids.VISIT], kept_share(edited), updates
 
 

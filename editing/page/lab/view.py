@@ -1,0 +1,45 @@
+"""What the stage shows, and how far the likeness goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import gradio as gr
+
+from editing.page import ids
+from editing.page.likeness import LIKENESS, USUAL
+from editing.page.parts import Tab, Updates
+from editing.page.pictures import present
+from editing.page.sentences import COMPARE, VIEWS
+from editing.page.session import Inverted, Visit
+from editing.page.show import pictures
+from editing.page.wiring import Wiring
+
+__all__ = ["TAB", "on_view"]
+
+
+def lay_out() -> None:
+    """Lay out both choices."""
+    gr.Radio(list(VIEWS), value=COMPARE, label="The stage shows", elem_id=ids.VIEW)
+    gr.Radio(
+        list(LIKENESS),
+        value=USUAL,
+        label="Likeness",
+        info="“Closer” and “Closest” search in the background for a code, and then a generator, that "
+        "draw your face better. They help hard photos; most are drawn as well at once.",
+        elem_id=ids.LIKENESS,
+    )
+
+
+def wire(wiring: Wiring) -> None:
+    """Connect the choice of a view; the likeness is that of `editing.page.regions.better`."""
+    wiring.shows(wiring[ids.VIEW].input, on_view, (), (ids.COMPARE, ids.STAGE))
+
+
+def on_view(visit: Visit) -> Iterator[Updates]:
+    """Show another view; nothing is drawn."""
+    if isinstance(visit, Inverted):
+        yield pictures(visit, present(visit))
+
+
+TAB = Tab(label="View and likeness", lay_out=lay_out, wire=wire)

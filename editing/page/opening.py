@@ -1,0 +1,110 @@
+"""What opens without drawing: a shipped example, chosen or the one that the page begins with."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from threading import Thread
+
+from editing.kept import EDITS, EXAMPLES
+from editing.page import gpu
+from editing.page.kept import WELCOME, Example, example
+from editing.page.presence import presence
+from editing.page.sentences import EXPIRED
+from editing.page.session import Inverted, Opened, Step, Visit
+from editing.recipe.recipe import Recipe
+from samm.errors import PhotoError
+
+__all__ = ["entered", "first", "first_seen", "inverted", "is_shipped", "open_example", "shipped", "warm_up"]
+
+
+def shipped(name: str) -> Example | None:
+    """Give an example that needs no drawing; None where the models that are loaded have none of that name."""
+    return None if gpu.missing() else example(name, gpu.engine().model)
+
+
+def first() -> Visit:
+    """Give the visit that the page begins with."""
+    return Visit(example=WELCOME if shipped(WELCOME) else "")
+
+
+def first_seen() -> Visit:
+    """Give what the page shows at first as a visit that nobody has; to set the controls by."""
+    visit = first()
+    opened = shipped(visit.example) if visit.example else None
+    if opened is None:
+        return visit
+    crop = opened.inversion.crop
+    return seen(visit.begun(Opened("", EXAMPLES, crop.photo, (crop,)), crop), opened)
+
+
+def warm_up() -> None:
+    """Load in the background what opens an example, and then an edit, at once."""
+
+    def work() -> None:
+        for name in EDITS:
+            shipped(name)
+        gpu.warm_up()
+
+    if first().example:
+        Thread(target=work, name="examples", daemon=True).start()
+
+
+def open_example(visit: Visit, name: str) -> Inverted | None:
+    """Begin anew with an example and the edit that it is shown with; None where it has to be drawn."""
+    opened = shipped(name)
+    if opened is None:
+        return None
+    present = presence(visit.tab)
+    present.clear()
+    folder = present.new_folder()
+    crop = opened.inversion.crop
+    begun = visit.begun(Opened.of(present.new_photo(), folder, crop.photo, (crop,)), crop)
+    return seen(begun, opened)
+
+
+def seen(visit: Visit, opened: Example) -> Inverted:
+    """Give a visit with a photo as it is when an example has just been opened."""
+    assert visit.opened
+    now_s = time.monotonic()
+    steps = (
+        Step(Recipe(), (), opened.plain, at_s=now_s),
+        Step(replace(opened.recipe, texts=()), opened.recipe.texts, opened.small, at_s=now_s),
+    )
+    return Inverted(
+        tab=visit.tab,
+        view=visit.view,
+        overlay=visit.overlay,
+        opened=visit.opened,
+        crop=opened.inversion.crop,
+        inversion=opened.inversion,
+        edit=opened.edit,
+        drawn=(opened.edit,),
+        before=opened.before,
+        after=opened.after,
+        steps=steps,
+        at=1,
+    )
+
+
+def is_shipped(visit: Inverted) -> bool:
+    """Tell whether a visit's inversion came with the program."""
+    file = visit.opened.photo.path
+    return file is not None and visit.folder not in file.parents
+
+
+def entered(visit: Visit) -> Visit:
+    """Open the example that is on the stage if nobody has yet."""
+    return (open_example(visit, visit.example) if visit.example else None) or visit
+
+
+def inverted(visit: Visit) -> Inverted:
+    """Take a visit as one with an inversion.
+
+    Raises:
+        PhotoError: it has none, or none any more.
+    """
+    visit = entered(visit)
+    if not isinstance(visit, Inverted):
+        raise PhotoError(EXPIRED)
+    return visit

@@ -1,0 +1,110 @@
+"""Fine-tune: all attributes in groups, hair colors as swatches of which one is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from editing.effects import HAIR_COLORS, with_hair_color
+from editing.page import ids
+from editing.page.parts import Tab, Updates
+from editing.page.session import Inverted, Visit
+from editing.page.wiring import Wiring
+from editing.recipe.attributes import ATTRIBUTES
+from editing.recipe.recipe import Recipe
+
+__all__ = ["GROUPS", "TAB"]
+
+GROUPS = {
+    "Expression": ("smile", "mouth_open", "eyes_open"),
+    "Pose": ("yaw", "pitch"),
+    "Age and face": ("age", "gender", "face_width", "nose", "skin", "beard", "eyebrows"),
+    "Hair": ("bangs", "wavy_hair", "bald"),
+    "Make-up": ("makeup", "lipstick"),
+    "Accessories": ("glasses",),
+}
+OWN = "As it is"
+SWATCHES = {OWN: None} | {
+    ATTRIBUTES[name].label.removesuffix(" hair"): name for name in HAIR_COLORS
+}  # names of attributes, by label
+USUAL = 2.0  # strength of a color
+SLIDERS = tuple(name for names in GROUPS.values() for name in names)
+
+
+def lay_out() -> None:
+    """Lay out the groups."""
+    for label, names in GROUPS.items():
+        gr.Markdown(f"### {label}")
+        if label == "Hair":
+            gr.Radio(list(SWATCHES), value=OWN, label="Color", elem_id=ids.HAIR, interactive=False)
+            gr.Slider(
+                0,
+                ATTRIBUTES[HAIR_COLORS[0]].high,
+                USUAL,
+                step=0.1,
+                label="How much color",
+                elem_id=ids.HAIR_STRENGTH,
+                interactive=False,
+                buttons=["reset"],
+            )
+        with gr.Row(elem_classes="sliders"):
+            for name in names:
+                attribute = ATTRIBUTES[name]
+                gr.Slider(
+                    attribute.low,
+                    attribute.high,
+                    0,
+                    step=attribute.step,
+                    label=attribute.label,
+                    info=attribute.info,
+                    elem_id=name,
+                    interactive=False,
+                    buttons=["reset"],
+                )
+
+
+def wire(wiring: Wiring) -> None:
+    """Nothing but the controls happens here, and these are inputs of the recipe."""
+
+
+def read(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """Take all attributes from their sliders, and the hair's color where it was chosen anew."""
+    colors = {name: recipe.attributes[name] for name in HAIR_COLORS if name in recipe.attributes}
+    read = replace(recipe, attributes={name: values[name] for name in SLIDERS} | colors)
+    chosen = values[ids.HAIR], values[ids.HAIR_STRENGTH]
+    if chosen == _shown(recipe):  # a loaded recipe may have several
+        return read
+    return with_hair_color(read, SWATCHES[chosen[0]], chosen[1])
+
+
+def settings(visit: Visit) -> Updates:
+    """Set the sliders."""
+    recipe, ready = (visit.recipe, True) if isinstance(visit, Inverted) else (Recipe(), False)
+    color, strength = _shown(recipe)
+    sliders = {name: gr.Slider(value=recipe.attributes.get(name, 0), interactive=ready) for name in SLIDERS}
+    return {
+        **sliders,
+        ids.HAIR: gr.Radio(value=color, interactive=ready),
+        ids.HAIR_STRENGTH: gr.Slider(value=strength, interactive=ready),
+    }
+
+
+def _shown(recipe: Recipe) -> tuple[str, float]:
+    """Give the swatch that shows a recipe's hair, and how much of it."""
+    for label, name in SWATCHES.items():
+        if name and recipe.attributes.get(name, 0) > 0:
+            return label, recipe.attributes[name]
+    return OWN, USUAL
+
+
+TAB = Tab(
+    label="Fine-tune",
+    lay_out=lay_out,
+    wire=wire,
+    settings=settings,
+    inputs=(*SLIDERS, ids.HAIR, ids.HAIR_STRENGTH),
+    read=read,
+)
