@@ -128,7 +128,7 @@ def visiting(
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
     page.goto(address)
-    page.wait_for_selector("#photo input[type=file]", state="attached")
+    page.wait_for_selector("#header input[type=file]", state="attached")
     yield page
     context.close()
     local = (address, address.replace("http", "ws"), "data:", "blob:")

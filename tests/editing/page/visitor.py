@@ -18,8 +18,20 @@ if TYPE_CHECKING:
 EXAMPLES = Path(__file__).parents[3] / "examples"
 HOPPER = EXAMPLES / "hopper.jpg"
 EMPTY = "Upload a portrait or pick an example."
-DONE = re.compile(r"^Done in [\d.]+ s\. \d+ % of the picture is kept from your photo")
+DONE = re.compile(r"^Done in [\d.]+ s\. \d+ % of the picture is from your photo")
 WAIT_MS = 60_000
+# Where controls are, by tab and room of the Lab; all others are sliders of "Fine-tune".
+PLACES = {
+    "effect_strength": ("Effects", ""),
+    **dict.fromkeys(("word", "target", "add", "chip", "remove"), ("Words", "")),
+    **dict.fromkeys(("view", "likeness"), ("Lab", "lab_view_and_likeness")),
+    **dict.fromkeys(("mask_strength", "overlay", "recompute", "mask_reset", "masks"), ("Lab", "lab_masks")),
+    **dict.fromkeys(("component", "layers"), ("Lab", "lab_directions")),
+    **dict.fromkeys(("strip_draw", "strip_by", "strip_down", "strip"), ("Lab", "lab_strip")),
+    **dict.fromkeys(
+        ("recipe_in", "download_masks", "download_recipe", "download_latent"), ("Lab", "lab_for_programs")
+    ),
+}
 CANVAS_PX = 512  # edge of the mask editor's picture
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -32,11 +44,12 @@ def wait_status(page: Page, text: str | re.Pattern[str]) -> None:
 
 def upload(page: Page, photo: Path | dict) -> None:
     """Choose a file, or what `jpeg` gives, as the photo."""
-    page.set_input_files("#photo input[type=file]", photo)
+    page.set_input_files("#header input[type=file]", photo)
 
 
 def remove_photo(page: Page) -> None:
     """Take the photo away and wait for the empty page."""
+    unfold(page, "source")
     page.locator("#photo").get_by_label("Remove Image").click()
     wait_status(page, EMPTY)
 
@@ -57,6 +70,7 @@ def picture(page: Page, selector: str = "#stage img") -> np.ndarray:
 
 def view(page: Page, name: str) -> None:
     """Choose a view and wait until its picture is there."""
+    reveal(page, "view")
     page.locator("#view").get_by_text(name, exact=True).click()
     alt = {
         "Before / after": None,
@@ -84,9 +98,26 @@ def tab(page: Page, name: str) -> None:
     expect(listed).to_have_attribute("aria-selected", "true")
 
 
+def unfold(page: Page, name: str) -> None:
+    """Open an accordion, whose parts are not there before."""
+    button = page.locator(f"#{name} > button.label-wrap, #{name} .label-wrap").first
+    if "open" not in (button.get_attribute("class") or ""):
+        button.click()
+
+
+def reveal(page: Page, name: str) -> None:
+    """Open the tab, and the room of the Lab, in which a control is."""
+    place, room = PLACES.get(re.sub(r"_?\d+$", "", name), ("Fine-tune", ""))
+    opened = page.get_by_role("tab", name=place, exact=True)
+    if opened.get_attribute("aria-selected") != "true":
+        tab(page, place)
+    if room:
+        unfold(page, room)
+
+
 def open_masks(page: Page) -> None:
-    """Open the masks of each level, which are one click further than the gathered one."""
-    page.locator("#levels").get_by_role("button", name="Masks of each level").click()
+    """Open the masks of each level, which are further away than the gathered one."""
+    reveal(page, "masks")
     expect(page.locator("#masks img").first).to_be_visible(timeout=WAIT_MS)
 
 
@@ -96,7 +127,8 @@ def slider(page: Page, name: str) -> Locator:
 
 
 def set_slider(page: Page, name: str, *keys: str) -> None:
-    """Press keys on a slider of the open tab, such as "ArrowRight" or "End"."""
+    """Press keys on a slider, such as "ArrowRight" or "End"."""
+    reveal(page, name)
     handle = slider(page, name)
     expect(handle).to_be_enabled(timeout=WAIT_MS)
     for key in keys:
@@ -105,12 +137,15 @@ def set_slider(page: Page, name: str, *keys: str) -> None:
 
 def reset_slider(page: Page, name: str) -> None:
     """Press a slider's ↺."""
+    reveal(page, name)
     page.locator(f"#{name}").get_by_label("Reset to default value").click()
 
 
 def paint(page: Page, points: Sequence[tuple[float, float]], color: str = "white") -> None:
     """Draw one stroke through points of the picture in the mask editor, x and y in 0…1 of its edge."""
     editor = page.locator("#mask_edit")
+    if not editor.is_visible():
+        page.locator("#brush_on").click()
     canvas = editor.locator(".pixi-target canvas")
     expect(canvas).to_be_visible(timeout=WAIT_MS)
     if color != "white":
