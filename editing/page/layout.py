@@ -104,9 +104,11 @@ def _columns() -> None:
 
 def _begin(block: Any, update: Any) -> None:
     """Have an element begin as an update would set it; pictures are laid out with their parts."""
+    if update is None or isinstance(block, gr.Gallery):
+        return
     given = update if isinstance(update, dict) else update._constructor_args[0]
     for name, value in given.items():
-        if name in _BEGINNINGS and not isinstance(block, gr.Gallery):
+        if name in _BEGINNINGS:
             setattr(block, name, value)
 
 

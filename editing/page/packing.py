@@ -1,7 +1,7 @@
 """Inversions and edits in little memory: what a server keeps of each visitor, and a few held ready to use.
 
 Pictures and masks are kept without loss but compressed, and tuned weights in a file of the visit, so that a
-visitor costs a server less than 6 MB.
+visitor costs a server less than 10 MB.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from samm.pixels import mask_to_01, mask_to_u8
 
 __all__ = ["GESTURE_S", "HISTORY", "Inverted", "Opened", "Paint", "Regions", "Step", "Visit"]
 
-DRAWN = 5  # drawings that are kept
+DRAWN = 4  # drawings that are kept
 HISTORY = 20  # steps that can be gone back to
 _REGION_PX = 512  # edge of the masks of what is protected
 FEATHER = 0.024  # reach of a stroke's soft edge, as a share of the canvas

@@ -11,7 +11,7 @@ from PIL import Image
 import samm
 from editing.command.__main__ import main
 from editing.edit import edit
-from editing.kept import EDITS, EXAMPLES, FOLDER, fingerprint, keep, kept
+from editing.kept import EDITS, EXAMPLES, FOLDER, PREVIEW_PX, Kept, fingerprint, keep, kept, pair
 from samm.metrics import psnr
 
 needs_files = pytest.mark.skipif(
@@ -27,7 +27,8 @@ def cap(tiny) -> samm.Inversion:
 @pytest.fixture(scope="module")
 def folder(cap, tiny, tools, tmp_path_factory):
     folder = tmp_path_factory.mktemp("kept")
-    keep("cap", cap, edit(cap, "age +2", tiny, tools), tiny, folder)
+    preview = np.full((PREVIEW_PX, PREVIEW_PX, 3), 90, np.uint8)
+    keep("cap", Kept(cap, edit(cap, "age +2", tiny, tools), {"smile": preview}), tiny, folder)
     return folder
 
 
@@ -73,6 +74,18 @@ def test_a_file_gives_back_the_edit_that_was_drawn(cap, folder, tiny, tools):
     assert float((opened.edit.gathered - fresh.gathered).abs().mean()) < 0.01
     assert psnr(small(opened.edit.blended), small(fresh.blended)) > 36
     assert opened.edit.whole().shape == cap.crop.photo.pixels.shape
+
+
+def test_a_file_gives_back_previews_and_the_pair(cap, folder, tiny):
+    previews = kept("cap", tiny, folder).previews
+    assert [*previews] == ["smile"]
+    assert np.abs(previews["smile"].astype(int) - 90).max() <= 2  # lossy
+    both = pair("cap.jpg", tiny, folder)
+    assert both.shape == (PREVIEW_PX, 2 * PREVIEW_PX, 3)
+    before, after = np.split(small(both).astype(int), 2, axis=1)
+    photo = np.asarray(Image.fromarray(cap.photo_u8).resize((48, 48), Image.Resampling.BOX)).astype(int)
+    assert np.abs(before - photo).mean() < np.abs(after - photo).mean()
+    assert pair("hopper", tiny, folder) is None
 
 
 def test_edits_of_an_opened_inversion_are_those_of_a_fresh_one(cap, folder, tiny, tools):

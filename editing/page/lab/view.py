@@ -25,8 +25,8 @@ def lay_out() -> None:
         list(LIKENESS),
         value=USUAL,
         label="Likeness",
-        info="“Closer” and “Closest” search in the background for a code, and then a generator, that "
-        "draw your face better. They help hard photos; most are drawn as well at once.",
+        info="“Closer” looks in the background for a code that draws your face better, and takes it if so; "
+        "“Closest” also bends the generator to your photo, which takes minutes without a GPU.",
         elem_id=ids.LIKENESS,
     )
 

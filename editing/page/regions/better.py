@@ -16,7 +16,7 @@ import numpy as np
 from editing.page import gpu, ids
 from editing.page.drawing import redrawn
 from editing.page.improve import News, improve
-from editing.page.likeness import LIKENESS
+from editing.page.likeness import LIKENESS, is_closer
 from editing.page.packing import pack, unpack
 from editing.page.parts import Part, Updates
 from editing.page.pictures import present
@@ -61,11 +61,13 @@ def on_improve(visit: Visit, choice: str) -> Iterator[Updates]:
     inversion = unpack(visit.inversion)
     if inversion.refined >= level.refine and inversion.tuned_steps >= level.tune:
         return
+    best = inversion
     for news in improve(inversion, level, stop):
         if news.inversion is None:
             yield {ids.BETTER: gr.Row(visible=True), ids.BETTER_TEXT: f"<p>{_sentence(news)}</p>"}
-        else:
-            here.better = (visit, pack(news.inversion, visit.folder))
+        elif is_closer(news.inversion, best):
+            best = news.inversion
+            here.better = (visit, pack(best, visit.folder))
     yield {ids.BETTER: gr.Row(visible=False)}
 
 

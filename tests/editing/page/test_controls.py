@@ -9,19 +9,24 @@ import pytest
 import torch
 from visits import HOPPER, OLDER, ROOT, begin, step
 
+from editing.effects import HAIR_COLORS
 from editing.page import ids, layout
 from editing.page.drawing import changed_control
+from editing.page.lab.directions import LAYERS
 from editing.page.layout import INPUTS, PARTS
 from editing.page.parts import read_recipe, settings
+from editing.page.regions.kept import read_paint
 from editing.page.session import Paint, Visit
-from editing.page.tabs.explore import LAYERS
-from editing.page.tabs.masks import read_paint
 from editing.page.tabs.words import STRENGTH_LIMIT, rows, with_strength
 from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.recipe import ComponentEdit, Recipe, TextEdit
 from samm.crop.crop import Photo
 
-SLIDERS = (*ATTRIBUTES, *ids.COMPONENTS, *ids.WORDS, *ids.CROP_SLIDERS, ids.MASK_STRENGTH, ids.STRENGTH)
+SLIDERS = (
+    *(name for name in ATTRIBUTES if name not in HAIR_COLORS),
+    *(*ids.COMPONENTS, *ids.WORDS, *ids.CROP_SLIDERS),
+    *(ids.MASK_STRENGTH, ids.STRENGTH, ids.EFFECT_STRENGTH, ids.HAIR_STRENGTH),
+)
 
 
 def set_values(visit: Visit) -> dict:
@@ -147,14 +152,15 @@ def test_white_keeps_black_draws_and_the_last_stroke_wins():
     assert draw == [0, 0, 0, 1, 1, 0, 0, 0]
 
 
-def test_paint_at_a_pictures_size_covers_the_same_part():
-    left = np.zeros((64, 64), bool)
-    left[:, :32] = True
-    keep, draw = Paint.of(left, ~left).at(256)
-    assert keep.shape == draw.shape == (1, 1, 256, 256)
-    assert torch.equal(keep[..., :120], torch.ones(1, 1, 256, 120))
-    assert torch.equal(keep[..., 136:], torch.zeros(1, 1, 256, 120))
-    assert torch.allclose(keep + draw, torch.ones(()))
+def test_paint_at_a_pictures_size_covers_the_same_part_with_a_soft_edge_around_it():
+    left = np.zeros((512, 512), bool)
+    left[:, :256] = True
+    keep, draw = Paint.of(left, ~left).at(1024)
+    assert keep.shape == draw.shape == (1, 1, 1024, 1024)
+    assert torch.equal(keep[..., :510], torch.ones(1, 1, 1024, 510))  # all that was painted, in full
+    assert torch.equal(keep[..., 564:], torch.zeros(1, 1, 1024, 460))
+    assert keep.diff(dim=-1).abs().max() < 8 / 255  # soft around it
+    assert torch.allclose(keep, draw.flip(-1), atol=1e-6)
 
 
 def test_the_page_has_each_element_once_and_none_without_an_id(tmp_path, monkeypatch):

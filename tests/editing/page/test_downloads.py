@@ -16,17 +16,18 @@ from visits import HOPPER, OLDER, older
 import samm
 from editing.edit import edit
 from editing.page import files
+from editing.page.lab import programs
+from editing.page.lab.programs import latent, masks, recipe
 from editing.page.packing import pack
 from editing.page.pictures import present
 from editing.page.regions.downloads import (
     DOWNLOADS,
+    SAVE,
+    SHARE,
     before_after,
     film,
-    latent,
-    masks,
     photo,
     portrait,
-    recipe,
 )
 from editing.page.session import Inverted
 from editing.recipe.file import from_json, load_recipe
@@ -49,7 +50,9 @@ def tuned(small, quick) -> samm.Inversion:
 
 
 def test_each_download_has_a_button_of_its_own():
-    assert len({download.id for download in DOWNLOADS}) == len({d.make for d in DOWNLOADS}) == 7
+    offered = (SAVE, SHARE, *DOWNLOADS, *programs.DOWNLOADS)
+    assert len({download.id for download in offered}) == len(offered) == 8
+    assert len({download.make for download in offered}) == 7  # what is shared is the card
 
 
 def test_a_saved_picture_says_what_it_is_and_how_it_was_made(older_visit):

@@ -24,23 +24,26 @@ from editing.edit import edit
 from editing.page import ids
 from editing.page.gate import GATE, new_upload_folder
 from editing.page.idle import Idle
+from editing.page.lab.strip import NO_GRID, on_strip
 from editing.page.layout import INPUTS, PARTS, on_controls
 from editing.page.likeness import LIKENESS, Likeness
 from editing.page.line import EDIT
 from editing.page.packing import unpack
 from editing.page.parts import settings
 from editing.page.presence import leave, presence
-from editing.page.regions.inversion import on_invert
-from editing.page.regions.photo import on_photo, on_undo_turn
+from editing.page.regions import better
+from editing.page.regions.better import on_better, on_improve
+from editing.page.regions.choice import on_undo_turn
+from editing.page.regions.crop import on_invert
+from editing.page.regions.photo import on_photo
 from editing.page.sentences import EDITED, PHRASES
 from editing.page.session import Inverted, Visit
-from editing.page.tabs.strip import NO_GRID, on_strip
 from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.recipe import ComponentEdit, Recipe
 from editing.strip import strip
 
 MOST_S = 15  # what one call may ask of a shared GPU
-TUNED = "Closest likeness"
+TUNED = "Closest"
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +137,10 @@ def test_a_whole_visit_works_where_the_gpu_is_in_another_process(far_gpu, tmp_pa
     monkeypatch.setitem(LIKENESS, TUNED, Likeness(2, 1))
     upload = uploaded(HOPPER)
     visit = last_visit(on_photo(Visit(tab="far", view=EDITED), {"path": str(upload)}))
-    visit = last_visit(on_invert(visit, TUNED))
+    visit = last_visit(on_invert(visit))
+    monkeypatch.setattr(better, "is_closer", lambda better, inversion: True)
+    list(on_improve(visit, TUNED))
+    visit = last_visit(on_better(visit))
     assert far_gpu == ["invert_on_gpu", "refine_on_gpu", "tune_on_gpu"]
     inversion = unpack(visit.inversion)
     assert (inversion.refined, inversion.tuned_steps) == (2, 1)
@@ -143,8 +149,8 @@ def test_a_whole_visit_works_where_the_gpu_is_in_another_process(far_gpu, tmp_pa
     values = {name: "All" if name == ids.LAYERS else updates[name].value for name in INPUTS} | {"age": 2.0}
     visit = last_visit(on_controls(visit, *values.values()))
     assert visit.recipe == OLDER
-    visit = last_visit(on_strip(visit, "smile", NO_GRID))
-    assert visit.strip == tuple(strip(OLDER, "smile"))
+    list(on_strip(visit, "smile", NO_GRID))
+    assert presence("far").strip == tuple(strip(OLDER, "smile"))
     assert far_gpu[3:] == ["edit_on_gpu", "strip_on_gpu"]
     leave("far")
     assert not upload.exists()
@@ -168,40 +174,47 @@ def told_by(updates) -> list[str]:
 
 
 @pytest.mark.filterwarnings("ignore:The face is only")
-def test_a_tuned_likeness_comes_in_three_pictures_and_each_is_announced(near, monkeypatch):
+def test_a_closer_likeness_joins_the_edit_that_was_made_meanwhile(near, monkeypatch):
     monkeypatch.setitem(LIKENESS, TUNED, Likeness(2, 1))
-    updates = list(on_invert(near, TUNED))
-    said = told_by(updates)
-    assert said[0] == "Reconstructing…"
-    assert re.fullmatch(r"Done in .* Now refining the likeness…", said[1])
-    assert re.fullmatch(r"Refined in \d+ s\. 2 steps\. .* Now tuning the generator to your photo…", said[2])
-    assert re.match(r"Refined and tuned in \d+ s\. 2 \+ 1 steps\. \d+ % of the picture is kept", said[3])
-    visits = [update[ids.VISIT] for update in updates if ids.VISIT in update]
-    inversions = [unpack(one.inversion) for one in visits]
-    reached = [(one.refined, one.tuned_steps) for one in inversions]
-    assert list(dict.fromkeys(reached)) == [(0, 0), (2, 0), (2, 1)]
-    assert len({Path(one.after).read_bytes() for one in visits}) == 3
-    assert settings(PARTS, updates[-1][ids.CONTROLS])["age"].interactive
+    monkeypatch.setattr(better, "is_closer", lambda better, inversion: True)
+    visit = last_visit(on_invert(near))
+    told = [update[ids.BETTER_TEXT] for update in on_improve(visit, TUNED) if ids.BETTER_TEXT in update]
+    assert any(re.search(r"closer to your photo: 1 of 2", sentence) for sentence in told)
+    values = settings(PARTS, visit)
+    wanted = {name: "All" if name == ids.LAYERS else values[name].value for name in INPUTS} | {"age": 2.0}
+    edited = last_visit(on_controls(visit, *wanted.values()))
+    (update,) = on_better(edited)
+    after = update[ids.VISIT]
+    inversion = unpack(after.inversion)
+    assert (inversion.refined, inversion.tuned_steps) == (2, 1)
+    assert after.recipe == OLDER
+    assert after.steps == edited.steps
+    assert Path(after.after).read_bytes() != Path(edited.after).read_bytes()
+    assert list(on_better(after)) == []  # it is taken once
 
 
 @pytest.mark.filterwarnings("ignore:The face is only")
-def test_stop_during_refining_leaves_tuning_out(near, monkeypatch):
-    monkeypatch.setitem(LIKENESS, TUNED, Likeness(9, 9))
-    updates = []
-    for update in on_invert(near, TUNED):
-        updates.append(update)
-        if "Now refining" in str(update.get(ids.STATUS)):
-            presence("near").stop.set()
-    assert re.match(r"Refined in \d+ s\. Stopped after 1 steps\.", told_by(updates)[-1])
-    assert updates[-1][ids.VISIT].inversion.tuned is None
+def test_a_likeness_that_is_not_closer_changes_nothing(near, monkeypatch):
+    monkeypatch.setitem(LIKENESS, TUNED, Likeness(1))
+    monkeypatch.setattr(better, "is_closer", lambda better, inversion: False)
+    visit = last_visit(on_invert(near))
+    *_, last = on_improve(visit, TUNED)
+    assert last == {ids.BETTER: last[ids.BETTER]}
+    assert not last[ids.BETTER].visible
+    assert list(on_better(visit)) == []
 
 
 @pytest.mark.filterwarnings("ignore:The face is only")
-def test_the_fast_likeness_names_what_would_come_nearer(near):
-    *_, last = told_by(on_invert(near, "Fast"))
-    assert re.search(
-        r"choose Closer likeness \(about \d+0 s here\) or Closest likeness \(about \d+0 s here\)", last
-    )
+def test_a_stopped_improvement_ends_at_once_with_what_it_had(near, monkeypatch):
+    monkeypatch.setitem(LIKENESS, TUNED, Likeness(50))
+    visit = last_visit(on_invert(near))
+    begun_s = time.monotonic()
+    for update in on_improve(visit, TUNED):
+        if "1 of 50" in update.get(ids.BETTER_TEXT, ""):
+            begun_s = time.monotonic()
+            presence("near").beginning("improvement")
+    assert time.monotonic() - begun_s < 1
+    assert list(on_better(visit)) == []
 
 
 @pytest.mark.filterwarnings("ignore:The face is only")
@@ -214,7 +227,7 @@ def test_a_photo_on_its_side_is_turned_and_can_be_turned_back(near, tmp_path):
     assert turned.opened.photo.turned_deg == 90
     assert updates[-1][ids.UNDO_TURN].visible
     assert "turned by 90° clockwise" in told_by(updates)[-1]
-    assert "pressing Turn back" in told_by(on_invert(turned, "Fast"))[-1]
+    assert "pressing Turn back" in told_by(on_invert(turned))[-1]
     updates = list(on_undo_turn(turned))
     visit = updates[-1][ids.VISIT]
     assert visit.opened.photo.turned_deg == 0
@@ -225,8 +238,7 @@ def test_a_photo_on_its_side_is_turned_and_can_be_turned_back(near, tmp_path):
 
 @pytest.mark.filterwarnings("ignore:The face is only")
 def test_what_is_kept_stands_beside_the_result_and_follows_the_mask(near):
-    *_, last = on_invert(near, "Fast")
-    assert last[ids.KEPT].visible
+    *_, last = on_invert(near)
     values = settings(PARTS, last[ids.VISIT])
     wanted = {name: "All" if name == ids.LAYERS else values[name].value for name in INPUTS}
     *_, none = on_controls(last[ids.VISIT], *(wanted | {ids.MASK_STRENGTH: 0.0}).values())

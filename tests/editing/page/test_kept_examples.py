@@ -14,7 +14,10 @@ from editing.page.packing import unpack, unpack_edit
 def shipped(tiny, tools, tmp_path, monkeypatch):
     """A folder of shipped files that holds one example of the tiny model."""
     inversion = samm.invert(samm.open(kept.EXAMPLES / "cap.jpg").faces[0], tiny)
-    kept.keep("cap", inversion, edit(inversion, "age +2", tiny, tools), tiny, tmp_path)
+    shown = kept.Kept(
+        inversion, edit(inversion, "age +2", tiny, tools), {"smile": inversion.blended[:192, :192]}
+    )
+    kept.keep("cap", shown, tiny, tmp_path)
     monkeypatch.setattr(kept, "FOLDER", tmp_path)
     example.cache_clear()
     yield inversion
