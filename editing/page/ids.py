@@ -16,14 +16,14 @@ ABOUT, HOW, MISSING, USE = "about", "how", "missing", "use"
 
 # Regions: photo
 EXAMPLES, SOURCE, PHOTO = "examples", "source", "photo"
-INVERT, CROP_PREVIEW, USE_CROP = "invert", "crop_preview", "use_crop"
+CROP_PREVIEW, USE_CROP = "crop_preview", "use_crop"
 CROP_SLIDERS = CROP_X, CROP_Y, CROP_SIZE, CROP_TURN = "crop_x", "crop_y", "crop_size", "crop_turn"
 # choice
 FACES, UNDO_TURN, DOUBT = "faces", "undo_turn", "doubt"
 USE_ANYWAY, OTHER_PHOTO = "use_anyway", "other_photo"
 # stage
-STATE, STATUS, SHOWN, COMPARE, STAGE, BRUSH, STOP = (
-    *("state", "status", "shown", "compare", "stage", "mask_edit", "stop"),
+STATE, STATUS, INVERT, SHOWN, COMPARE, STAGE, BRUSH, STOP = (
+    *("state", "status", "invert", "shown", "compare", "stage", "mask_edit", "stop"),
 )
 EDITS, ACTIONS, UNDO, REDO, HOLD, PAST, RESET, HISTORY = (
     *("edits", "actions", "undo", "redo", "hold", "past", "reset", "history"),

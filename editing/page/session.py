@@ -139,6 +139,7 @@ class Visit:
         opened: the photo; None before there is one.
         crop: the crop to invert, without pixels; None until there is a choice.
         asked: the crop that waits for the answer whether to use it; None where nothing was asked.
+        again: the recipe that the next inversion begins with.
         people: the faces of the photo that were worked on, as they were left, by their number.
     """
 
@@ -149,6 +150,7 @@ class Visit:
     opened: Opened | None = None
     crop: Crop | None = None
     asked: Crop | None = None
+    again: Recipe = field(default_factory=Recipe)
     people: Mapping[int, Inverted] = field(default_factory=dict)
 
     @property

@@ -162,7 +162,7 @@ class Wiring:
     def inverts(self, events: Any, handler: Handler, inputs: Sequence[str]) -> Any:
         """Call a handler that inverts a crop and tells how far it is."""
         options = self.status_progress | gpu.LANE
-        return self.on(events, handler, (*_SEEN, *inputs), RESTORED, tells=True, **options)
+        return self.on(events, handler, (*_SEEN, *inputs), [*RESTORED, ids.INVERT], tells=True, **options)
 
     @property
     def status_progress(self) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def lay_out() -> None:
 def wire(wiring: Wiring) -> None:
     """Connect faces, answers and the way back from a turn."""
     then_invert(wiring, wiring.on(wiring[ids.FACES].select, on_face, (), OPENED, picks=True).then)
-    answered = wiring.on(wiring[ids.USE_ANYWAY].click, on_use_anyway, (), [ids.DOUBT, ids.INVERT])
+    answered = wiring.on(wiring[ids.USE_ANYWAY].click, on_use_anyway, (), [ids.DOUBT])
     then_invert(wiring, answered.then)
     wiring.on(wiring[ids.OTHER_PHOTO].click, on_other_photo, (), [*OPENED, ids.PHOTO])
     undone = wiring.on(wiring[ids.UNDO_TURN].click, on_undo_turn, (), OPENED, **wiring.status_progress)
@@ -73,7 +73,6 @@ def on_use_anyway(visit: Visit) -> Iterator[Updates]:
         yield {
             ids.VISIT: replace(visit, crop=visit.asked, asked=None),
             ids.DOUBT: gr.Column(visible=False),
-            ids.INVERT: gr.Button(interactive=True),
         }
 
 

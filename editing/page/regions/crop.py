@@ -48,16 +48,14 @@ def lay_out() -> None:
     gr.Slider(0, 1024, 512, step=1, label="Center, top to bottom (px)", elem_id=ids.CROP_Y)
     gr.Slider(20, 2048, 1024, step=1, label="Size (px)", elem_id=ids.CROP_SIZE)
     gr.Slider(-180, 180, 0, step=0.5, label="Turn (degrees)", elem_id=ids.CROP_TURN)
-    with gr.Row():
-        gr.Button("Use this crop", elem_id=ids.USE_CROP, size="sm")
-        gr.Button("Start again with this face", elem_id=ids.INVERT, size="sm", interactive=False)
+    gr.Button("Use this crop", elem_id=ids.USE_CROP, size="sm")
 
 
 def wire(wiring: Wiring) -> None:
     """Connect crop, inversion and stop."""
     moved, placed = wiring.moves(ids.CROP_SLIDERS), ids.CROP_SLIDERS
     wiring.on(moved, on_crop_moved, placed, [ids.CROP_PREVIEW], trigger_mode="always_last")
-    then_invert(wiring, wiring.on(wiring[ids.USE_CROP].click, on_crop, placed, [ids.INVERT, ids.DOUBT]).then)
+    then_invert(wiring, wiring.on(wiring[ids.USE_CROP].click, on_crop, placed, [ids.DOUBT]).then)
     then_invert(wiring, wiring[ids.INVERT].click)
     wiring[ids.STOP].click(on_stop, None, None, queue=False, show_progress="hidden", api_visibility="private")
 
@@ -77,13 +75,13 @@ def on_crop_moved(visit: Visit, x: float, y: float, size: float, turn: float) ->
 
 
 def on_crop(visit: Visit, x: float, y: float, size: float, turn: float) -> Iterator[Updates]:
-    """Take the crop that was placed by hand."""
+    """Take the crop that was placed by hand; its edits are those of the crop before."""
     if not visit.opened:
         raise PhotoError("There is no photo to crop; upload one or pick an example.")
     crop = visit.opened.photo.crop(x, y, size, turn, gpu.engine().model.domain)
+    again = visit.recipe if isinstance(visit, Inverted) else Recipe()
     yield {
-        ids.VISIT: visit.begun(visit.opened, crop),
-        ids.INVERT: gr.Button(interactive=True),
+        ids.VISIT: replace(visit.begun(visit.opened, crop), again=again),
         ids.DOUBT: gr.Column(visible=False),
     }
 
@@ -115,25 +113,24 @@ class _Teller:
 
 
 def on_invert(visit: Visit, progress: gr.Progress = PROGRESS) -> Iterator[Updates]:
-    """Invert the chosen crop.
-
-    Edits made on an earlier inversion of the same crop are made again on the new one.
-    """
-    if visit.crop is None or (isinstance(visit, Inverted) and visit.example):
+    """Invert the chosen crop, if there is one that is not inverted yet."""
+    if visit.crop is None or isinstance(visit, Inverted):
         return  # several faces and none picked yet, or no photo: the status says so already
     stop = presence(visit.tab).stop
     stop.clear()
     teller = _Teller(stop, progress)
-    yield {ids.STATUS: say("Reading your face…"), ids.STOP: gr.Button(visible=True)}
+    again, stopping = gr.Button(visible=False), gr.Button(visible=True)
+    yield {ids.STATUS: say("Reading your face…"), ids.STOP: stopping, ids.INVERT: again}
     start = time.perf_counter()
     crop = ready(visit.crop)
     crop.pixels(gpu.engine().model.resolution)  # read and judged here
     try:
         inversion = gpu.invert_on_gpu(crop, None if gpu.ZERO_GPU else teller.tell_or_stop)
         teller.tell_or_stop("Blending", 1, 1)
-    except Stopped:
-        if not is_current(visit):
+    except Exception as error:
+        if isinstance(error, Stopped) and not is_current(visit):
             return  # another photo has come meanwhile, and has the status line
+        yield {ids.INVERT: gr.Button(visible=True)}
         raise
     seconds = time.perf_counter() - start
     begun, kept, updates = _begin(visit, inversion)
@@ -150,18 +147,17 @@ def _turned(visit: Inverted) -> str:
 
 
 def _begin(visit: Visit, inversion: Inversion) -> tuple[Inverted, str, Updates]:
-    """Make an inversion the first step of a new history, and the recipe before the next one.
+    """Make an inversion the first step of a new history, and the recipe of the crop before the next one.
 
     Returns:
         The visit, the sentence on the share kept from the photo, and what changes on the page.
     """
-    recipe, words = (visit.recipe, visit.words) if isinstance(visit, Inverted) else (Recipe(), ())
     begun = Inverted.of(visit, inversion)
     folder = begun.folder
     begun = replace(begun, before=files.put(inversion.photo_u8, folder))
     begun, edited = stepped(begun, Recipe(), ())
-    if recipe != Recipe():
-        begun, edited = stepped(redrawn(begun, recipe), recipe, words)
+    if visit.again != Recipe():
+        begun, edited = stepped(redrawn(begun, visit.again), visit.again, visit.again.texts)
     updates = {**result(begun, edited), **canvas(begun, edited)}
     return updates[ids.VISIT], kept_share(edited), updates
 

@@ -165,7 +165,7 @@ def cleared_for(visit: Visit) -> Updates:
         ids.FACES: gr.Gallery(visible=False, value=None),
         ids.UNDO_TURN: gr.Button(visible=False),
         ids.DOUBT: gr.Column(visible=False),
-        ids.INVERT: gr.Button(interactive=False),
+        ids.INVERT: gr.Button(visible=False),
         ids.CONTROLS: visit,
     }
 
@@ -219,7 +219,6 @@ def take_face(visit: Visit, opened: Opened, crop: Crop) -> Updates:
             visible=True,
         ),
         ids.DOUBT: gr.Column(visible=asks),
-        ids.INVERT: gr.Button(interactive=not asks),
     }
 
 

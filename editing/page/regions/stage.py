@@ -37,6 +37,7 @@ def lay_out() -> None:
     example = shipped(first().example)
     with gr.Row(elem_id=ids.STATE):
         gr.HTML(say(WELCOME if example else EMPTY), elem_id=ids.STATUS)
+        gr.Button("Try again", elem_id=ids.INVERT, visible=False, size="sm", min_width=90, scale=0)
         gr.Button("Stop", elem_id=ids.STOP, visible=False, size="sm", min_width=60, scale=0)
     with gr.Column(elem_id=ids.SHOWN):
         gr.ImageSlider(

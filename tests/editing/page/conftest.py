@@ -122,6 +122,7 @@ def visiting(
     Fails at the end if the page has asked another host for anything or reported an error.
     """
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    context.set_default_timeout(15_000)
     page = context.new_page()
     asked, errors = [], []
     page.on("request", lambda request: asked.append(request.url))
@@ -147,3 +148,18 @@ def visit(browser) -> Iterator[Callable[..., Page]]:
 def page(visit, address) -> Page:
     """The page as a fresh visitor has it."""
     return visit(address)
+
+
+@pytest.fixture(scope="module")
+def lasting_page(browser, address) -> Iterator[Page]:
+    """A visitor's page that the tests of a module share, one after the other."""
+    with visiting(browser, address) as page:
+        yield page
+
+
+@pytest.fixture
+def reloaded_page(lasting_page) -> Page:
+    """The module's page as it is after a reload: a visit of its own, sooner than in another browser."""
+    lasting_page.reload()
+    lasting_page.wait_for_selector("#header input[type=file]", state="attached")
+    return lasting_page

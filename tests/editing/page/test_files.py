@@ -12,14 +12,17 @@ from safetensors import safe_open
 from visitor import (
     EXAMPLES,
     HOPPER,
+    PLACES,
     WAIT_MS,
     expect,
     invert,
     jpeg,
     picture,
+    reveal,
     set_slider,
     slider,
     tab,
+    unfold,
     view,
     wait_status,
 )
@@ -36,6 +39,8 @@ OLDER_AND_BLONDE = re.compile(r"^Edited: age \+[\d.]+, blonde hair [\d.]+\. ")
 
 def download(page, name: str, folder: Path) -> Path:
     """Press a download button and keep the file under the name it is offered with."""
+    if name != "download_photo":
+        reveal(page, name) if name in PLACES else unfold(page, "more")
     with page.expect_download(timeout=WAIT_MS) as started:
         page.locator(f"#{name}").click()
     path = folder / started.value.suggested_filename
@@ -45,6 +50,7 @@ def download(page, name: str, folder: Path) -> Path:
 
 def load(page, *recipe: Path | dict) -> None:
     """Choose a file as the recipe to load."""
+    reveal(page, "recipe_in")
     page.set_input_files("#recipe_in input[type=file]", *recipe)
 
 
@@ -64,6 +70,12 @@ def older_and_blonde(page) -> None:
     field.fill("blonde hair")
     field.press("Enter")
     wait_status(page, OLDER_AND_BLONDE)
+
+
+@pytest.fixture
+def page(reloaded_page):
+    """The page after a reload."""
+    return reloaded_page
 
 
 def test_the_portrait_comes_in_full_size_and_says_how_it_was_made(page, tmp_path):

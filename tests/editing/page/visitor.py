@@ -122,13 +122,13 @@ def open_masks(page: Page) -> None:
 
 
 def slider(page: Page, name: str) -> Locator:
-    """Find a slider's handle by element id."""
+    """Find a slider's handle by element id, and show it."""
+    reveal(page, name)
     return page.locator(f"#{name} input[type=range]")
 
 
 def set_slider(page: Page, name: str, *keys: str) -> None:
     """Press keys on a slider, such as "ArrowRight" or "End"."""
-    reveal(page, name)
     handle = slider(page, name)
     expect(handle).to_be_enabled(timeout=WAIT_MS)
     for key in keys:
