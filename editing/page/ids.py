@@ -12,7 +12,7 @@ from editing.recipe.recipe import MAX_TEXTS
 VISIT, CONTROLS, FOLLOWED = "session", "all controls", "all that follows"
 
 PAGE, HEADER, MAIN, SIDE, BELOW, TABS = "page", "header", "main", "side", "below", "tabs"
-ABOUT, HOW, MISSING, USE = "about", "how", "missing", "use"
+ABOUT, HOW, METHOD, MISSING, USE = "about", "how", "method", "missing", "use"
 
 # Regions: photo
 EXAMPLES, SOURCE, PHOTO = "examples", "source", "photo"

@@ -40,7 +40,8 @@ HEAD = """<meta name="description" content="{description}">
 <style>
 :focus-visible {{ outline: 3px solid var(--primary-600) !important; outline-offset: 2px; }}
 .toast-wrap {{ top: auto !important; right: auto !important; bottom: 12px; left: 12px; }}
-@media (max-width: 999px) {{ .toast-wrap {{ bottom: 76px; }} footer button, .toast-close {{ min-height: 44px; min-width: 44px; }} }}
+@media (max-width: 999px) {{ .toast-wrap {{ bottom: 76px; }} }}
+@media (max-width: 999px) {{ footer button, .toast-close {{ min-height: 44px; min-width: 44px; }} }}
 </style>"""
 
 

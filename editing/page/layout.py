@@ -98,8 +98,7 @@ def _columns() -> None:
                     tab.lay_out()
     with gr.Column(elem_id=ids.BELOW):
         photo.PART.lay_out()
-        with gr.Accordion("How it works, limits, privacy, licence", open=False, elem_id=ids.ABOUT):
-            about.lay_out()
+        about.lay_out()
 
 
 def _begin(block: Any, update: Any) -> None:

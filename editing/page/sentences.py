@@ -14,6 +14,7 @@ __all__ = [
     "EMPTY",
     "EXPIRED",
     "GENERATED",
+    "HOW",
     "KEPT",
     "PAPER",
     "PHRASES",
@@ -36,12 +37,12 @@ WELCOME = "An example. Try the effects, or use your own photo."
 EMPTY = "Upload a portrait or pick an example."
 UNDO_TURN = "Turn back"  # a button's label, also in the sentence that says that a photo was turned
 EXPIRED = "Your photo was deleted from this page, which keeps photos for less than an hour; upload it again."
+HOW = """
+An AI that has learned from many faces draws yours. Some things it cannot draw: hats, hands, microphones, most
+backgrounds. The program finds out which and takes these from the photo (white in “From your photo”). An edit
+changes what the AI draws, and nothing else.
+"""
 ABOUT = """
-**How it works.** The program finds the face, and an AI that has learned from many faces draws it. Some things
-it cannot draw: hats, hands, microphones, most backgrounds. The program finds out which (the small picture
-“From your photo”: white is kept), and takes these from the photo. An edit changes what the AI draws, and
-nothing else.
-
 **Limits.** Faces far from the front, small children and heavy shadows work least well. Edits show what the
 AI's training photos have in common, with their bias: age may bring glasses, make-up may bring a smile.
 

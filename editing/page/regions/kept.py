@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from editing.page import files, ids
+from editing.page import files, gpu, ids
 from editing.page.opening import first, shipped
 from editing.page.packing import unpack, unpack_edit
 from editing.page.parts import Part, Updates
@@ -65,9 +65,11 @@ def _first_mask() -> str | None:
 def wire(wiring: Wiring) -> None:
     """Connect switches and brush."""
     wiring.draws(wiring[ids.PROTECT].input, on_protect, [ids.PROTECT], [*RESULT, ids.PROTECT])
-    wiring.shows(wiring[ids.BRUSH_ON].click, on_brush, (), (ids.COMPARE, ids.STAGE, ids.BRUSH, ids.BRUSH_ON))
+    # In the lane of edits: of two that change the visit at once, one would be lost.
+    shown = (ids.COMPARE, ids.STAGE, ids.BRUSH, ids.BRUSH_ON)
+    wiring.shows(wiring[ids.BRUSH_ON].click, on_brush, (), shown, **gpu.LANE)
     brush = wiring[ids.BRUSH]
-    wiring.shows([brush.input, brush.apply], on_paint, [ids.BRUSH], RESULT)
+    wiring.shows([brush.input, brush.apply], on_paint, [ids.BRUSH], RESULT, **gpu.LANE)
 
 
 def on_protect(visit: Inverted, names: list[str]) -> Iterator[Updates]:

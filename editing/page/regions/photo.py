@@ -48,7 +48,7 @@ SHOWN_PX = 1024  # edge of the photo as the page shows it
 # All that another photo changes.
 OPENED = (
     *RESTORED,
-    *(ids.EXAMPLES, ids.FACES, ids.UNDO_TURN, ids.DOUBT, ids.STRIP, ids.INVERT, ids.BRUSH),
+    *(ids.EXAMPLES, ids.HOW, ids.FACES, ids.UNDO_TURN, ids.DOUBT, ids.STRIP, ids.INVERT, ids.BRUSH),
     *(ids.SOURCE, *ids.CROP_SLIDERS, ids.CROP_PREVIEW),
 )
 
@@ -162,6 +162,7 @@ def cleared_for(visit: Visit) -> Updates:
         ids.VISIT: visit,
         **cleared(),
         ids.EXAMPLES: gr.Gallery(selected_index=None),
+        ids.HOW: gr.Accordion(open=False),
         ids.FACES: gr.Gallery(visible=False, value=None),
         ids.UNDO_TURN: gr.Button(visible=False),
         ids.DOUBT: gr.Column(visible=False),
