@@ -148,9 +148,10 @@ def paint(page: Page, points: Sequence[tuple[float, float]], color: str = "white
         page.locator("#brush_on").click()
     canvas = editor.locator(".pixi-target canvas")
     expect(canvas).to_be_visible(timeout=WAIT_MS)
-    if color != "white":
+    named = editor.get_by_role("button", name=re.compile(f"^{color}", re.IGNORECASE))
+    if not named.is_visible():
         editor.get_by_role("button", name="Color", exact=True).click()
-        editor.get_by_role("button", name=re.compile(f"^{color}", re.IGNORECASE)).click()
+    named.click()
     canvas.scroll_into_view_if_needed()
     zoom = int(re.search(r"(\d+)\s*%", editor.inner_text())[1]) / 100
     box, edge = canvas.bounding_box(), CANVAS_PX * zoom  # the picture lies in the middle
