@@ -51,6 +51,10 @@ def build() -> gr.Blocks:
         headline = _header()
         with gr.Row(elem_id=ids.PAGE):
             _columns()
+        with gr.Column(elem_id=ids.BELOW):
+            photo.PART.lay_out()
+            with gr.Accordion("How it works, limits, privacy, licence", open=False, elem_id=ids.ABOUT):
+                about.lay_out()
         wiring = Wiring(demo, state, PARTS, named)
         for name, update in begun.items():
             _begin(wiring[name], update)
@@ -82,7 +86,7 @@ def _header() -> gr.Markdown:
 
 
 def _columns() -> None:
-    """Lay out the stage, what edits the picture beside it, and below it where photos come from."""
+    """Lay out the stage, and beside it what edits the picture."""
     with gr.Column(elem_id=ids.MAIN):
         choice.PART.lay_out()
         stage.PART.lay_out()
@@ -96,10 +100,6 @@ def _columns() -> None:
                 # All tabs are there from the start: their controls are inputs of every edit.
                 with gr.Tab(tab.label, elem_id=f"tab_{tab.slug}", render_children=True):
                     tab.lay_out()
-    with gr.Column(elem_id=ids.BELOW):
-        photo.PART.lay_out()
-        with gr.Accordion("How it works, limits, privacy, licence", open=False, elem_id=ids.ABOUT):
-            about.lay_out()
 
 
 def _begin(block: Any, update: Any) -> None:
