@@ -13,6 +13,7 @@ import gradio as gr
 
 from editing.page import files, gpu, ids
 from editing.page.drawing import redrawn, stepped
+from editing.page.opening import is_shipped
 from editing.page.packing import ready
 from editing.page.parts import Part, Updates
 from editing.page.pictures import kept_share
@@ -119,8 +120,8 @@ def on_invert(visit: Visit, progress: gr.Progress = PROGRESS) -> Iterator[Update
 
     Edits made on an earlier inversion of the same crop are made again on the new one.
     """
-    if visit.crop is None or (isinstance(visit, Inverted) and visit.example):
-        return  # several faces and none picked yet, or no photo: the status says so already
+    if visit.crop is None or (isinstance(visit, Inverted) and is_shipped(visit)):
+        return  # several faces and none picked yet, no photo, or an example that is there already
     stop = presence(visit.tab).stop
     stop.clear()
     teller = _Teller(stop, progress)
