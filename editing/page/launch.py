@@ -43,6 +43,7 @@ HEAD = """<title>{title}</title>
 <meta property="og:image" content="{image}">
 <meta name="twitter:card" content="summary_large_image">
 <link rel="icon" type="image/svg+xml" href="favicon.ico">
+<script>addEventListener("beforeunload", (event) => window.samm?.leaving(event))</script>
 <style>
 :focus-visible {{ outline: 3px solid var(--primary-600) !important; outline-offset: 2px; }}
 @media (max-width: 999px) {{ footer button, .toast-close {{ min-height: 44px; min-width: 44px; }} }}

@@ -27,6 +27,13 @@
       if (!navigator.canShare?.({ files })) return samm.save(file);
       await navigator.share({ files }).catch(() => {}); // closed without a choice
     },
+    // Edits that were not saved are not thrown away by a reload without a question. Gradio ends the connection as
+    // soon as it hears of one, and who stays would have a dead page: so it must not, and the page's head asks first.
+    leaving(event) {
+      if (edits() === saved) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    },
     // Give the photo if there is one to see, once the page has caught up with the event.
     async shownPhoto(session, photo) {
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -101,8 +108,4 @@
 
   // After an upload the stage comes into view.
   button("use")?.closest("#header")?.addEventListener("change", () => button("state")?.scrollIntoView());
-  // Edits that were not saved are not thrown away by a reload without a question.
-  window.addEventListener("beforeunload", (event) => {
-    if (edits() !== saved) event.preventDefault();
-  });
 };

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from visitor import (
     DONE,
@@ -18,10 +22,12 @@ from visitor import (
     expect,
     paint,
     picture,
+    reveal,
     set_slider,
     tab,
     unfold,
     upload,
+    view,
     wait_status,
 )
 
@@ -34,10 +40,12 @@ from editing.recipe.file import load_recipe
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+T = TypeVar("T")
 SCREENS = ((390, 844), (768, 1024), (1280, 900))
 WELCOME = "An example. Try the effects, or use your own photo."
 BEFORE, AFTER = "#compare img >> nth=0", "#compare img >> nth=1"
 AI_MADE = b"compositeWithTrainedAlgorithmicMedia"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 STEP = 8  # levels; a larger one between neighbors is seen as an edge
 STROKE = [(0.12, 0.1), (0.2, 0.45), (0.45, 0.6), (0.8, 0.65)]
 # Whether all of an element is on the screen, and can be seen there.
@@ -47,6 +55,17 @@ _IN_SIGHT = """selector => {
     const points = [[left + 4, top + 4], [(left + right) / 2, (top + bottom) / 2], [right - 4, bottom - 4]];
     return left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight && right - left >= 80
         && points.every(([x, y]) => element.contains(document.elementFromPoint(x, y)));
+}"""
+_PAINTED = """() => {
+    const pair = [...document.querySelectorAll("#compare img")];
+    return pair.length === 2 && pair.every(image => image.complete && image.naturalWidth >= 256);
+}"""
+# Which part of the page has the focus.
+_FOCUSED = """() => {
+    const names = ["use", "compare", "tiles", "effect_strength", "download_photo"];
+    for (let e = document.activeElement; e && e !== document.body; e = e.parentElement)
+        if (names.includes(e.id)) return e.id;
+    return "";
 }"""
 _TILE_PICTURES = """() => [...document.querySelectorAll(".tile img")].map(image => image.src)"""
 
@@ -58,23 +77,42 @@ def welcome(serve_page, tmp_path_factory) -> Iterator[str]:
         yield address
 
 
-def told(name: str, began_s: float) -> float:
-    """Print how long something took; gives the seconds."""
-    took_s = time.perf_counter() - began_s
-    print(f"{name}: {took_s:.2f} s")
-    return took_s
+def within(limit_s: float, name: str, do: Callable[[], T]) -> T:
+    """Do something within some seconds, more on a busy machine; it may try three times."""
+    took_s = []
+    for _ in range(3):
+        began_s = time.perf_counter()
+        result = do()
+        took_s.append(time.perf_counter() - began_s)
+        busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+        print(f"{name}: {took_s[-1]:.2f} s, load per core {busy:.1f}")
+        if took_s[-1] < limit_s * busy:
+            return result
+    pytest.fail(f"{name} takes {min(took_s):.2f} s, more than {limit_s} s")
 
 
-def changed(page: Page, do: Callable[[], object]) -> np.ndarray:
-    """Do something, and give the picture once it is another one."""
+def change(page: Page, do: Callable[[], object]) -> None:
+    """Do something, and wait for another picture."""
     before = page.locator(AFTER).get_attribute("src")
     do()
     expect(page.locator(AFTER)).not_to_have_attribute("src", before, timeout=WAIT_MS)
+
+
+def changed(page: Page, do: Callable[[], object]) -> np.ndarray:
+    """Do something, and give the other picture that comes of it."""
+    change(page, do)
     return picture(page, AFTER)
 
 
 def chips(page: Page) -> list[str]:
     return page.locator("#edits button:visible").all_inner_texts()
+
+
+def at_once(page: Page) -> None:
+    """Have pictures stay as they are, without a closer likeness in the background."""
+    reveal(page, "likeness")
+    page.locator("#likeness").get_by_label("At once", exact=True).check()
+    tab(page, "Effects")
 
 
 def effect(page: Page, name: str) -> np.ndarray:
@@ -115,42 +153,40 @@ def asks_before_it_goes(page: Page) -> bool:
     return bool(asked)
 
 
-def test_links_to_the_page_have_a_title_a_sentence_and_a_picture(visit, welcome):
-    page = visit(welcome)
-    content = {
-        name: page.locator(f"meta[{kind}='{name}']").last.get_attribute("content")
-        for kind, name in (
-            ("name", "description"),
-            *(("property", f"og:{key}") for key in ("title", "description", "image")),
-        )
-    }
-    assert content["og:title"] == "SAMM face editor" == page.title()
-    assert content["description"] == content["og:description"]
-    assert content["description"].startswith("Change one thing in a portrait")
-    icon = page.locator("link[rel=icon]").last.get_attribute("href")
-    for file in (content["og:image"], icon):
-        response = page.request.get(file if file.startswith("http") else f"{welcome}/{file.lstrip('/')}")
-        assert response.status == 200, file
-        assert response.headers["content-type"].startswith("image/"), file
+def test_links_to_the_page_have_a_title_a_sentence_and_a_picture(welcome):
+    def fetch(path: str) -> tuple[str, bytes]:
+        with urllib.request.urlopen(urllib.parse.urljoin(welcome, path)) as response:
+            return response.headers["content-type"], response.read()
+
+    html = fetch("/")[1].decode()
+    tags = dict(re.findall(r'<meta (?:name|property)="([\w:]+)" content="([^"]*)">', html))
+    [title] = re.findall("<title>(.*)</title>", html)
+    assert tags["og:title"] == title == "SAMM face editor"
+    assert tags["description"] == tags["og:description"]
+    assert tags["description"].startswith("Change one thing in a portrait")
+    assert len(re.findall('"og:title"', html)) == 1  # Gradio's own would be found first
+    [icon] = re.findall('<link rel="icon"[^>]*href="([^"]*)"', html)
+    for file in (tags["og:image"], icon):
+        kind, data = fetch(file)
+        assert kind.startswith("image/"), file
+        assert data, file
 
 
 def test_the_first_paint_is_a_finished_picture_that_effects_change(visit, welcome):
-    began_s = time.perf_counter()
-    page = visit(welcome)
-    for side in (BEFORE, AFTER):
-        page.wait_for_function(
-            "image => image.complete && image.naturalWidth >= 256", arg=page.query_selector(side)
-        )
-    assert told("first paint", began_s) < 3
+    def first_paint() -> Page:
+        page = visit(welcome)
+        page.wait_for_function(_PAINTED)
+        return page
+
+    page = within(3, "first paint", first_paint)
     assert apart(picture(page, BEFORE), picture(page, AFTER)) > 1
     wait_status(page, WELCOME)
     expect(page.locator(".tile:enabled:visible")).to_have_count(12)
     assert len(set(page.evaluate(_TILE_PICTURES))) == 12
     assert not asks_before_it_goes(page)
 
-    began_s = time.perf_counter()
-    pictures = [picture(page, AFTER), effect(page, "older")]  # the example is shown with this effect
-    assert told("effect", began_s) < 3
+    older = page.locator("#tile_older")  # the example is shown with this effect
+    pictures = [picture(page, AFTER), changed(page, older.click)]
     expect(page.locator("#stage img")).to_have_attribute("alt", re.compile("^Reconstructed portrait"))
     for name in [each.name for each in EFFECTS[:6]]:
         pictures.append(effect(page, name))
@@ -166,11 +202,10 @@ def test_the_first_paint_is_a_finished_picture_that_effects_change(visit, welcom
 
 def check_undo(page: Page, pictures: list[np.ndarray]) -> None:
     """Undo is quick, and of ten quick ones every one counts."""
-    began_s = time.perf_counter()
-    after = changed(page, page.locator("#undo").click)
-    assert told("undo", began_s) < 2
-    assert np.array_equal(after, pictures[-2])
-    assert np.array_equal(changed(page, page.locator("#redo").click), pictures[-1])
+    undo, redo = (page.locator(f"#{name}").click for name in ("undo", "redo"))
+    within(1.5, "undo and redo", lambda: [change(page, undo), change(page, redo)])
+    assert np.array_equal(changed(page, undo), pictures[-2])
+    assert np.array_equal(changed(page, redo), pictures[-1])
     page.evaluate("for (let n = 0; n < 10; n++) document.getElementById('undo').click()")
     wait_status(page, re.compile("^No changes"))
     assert np.array_equal(picture(page, AFTER), pictures[-11])
@@ -220,18 +255,17 @@ def test_an_example_s_hat_is_protected_by_one_click(visit, welcome, embedded):
 
 def test_examples_and_a_photo_of_one_s_own_are_edited_on_their_own_tiles(visit, welcome):
     page = visit(welcome)
-    began_s = time.perf_counter()
-    changed(page, page.locator("#examples button").nth(5).click)
-    assert told("example", began_s) < 1.5
+    at_once(page)
+    examples = page.locator("#examples button")
+    for number in (6, 5):
+        within(1.5, "example", lambda number=number: change(page, examples.nth(number).click))
     wait_status(page, re.compile("^Edited: age"))
     example = page.evaluate(_TILE_PICTURES)
     assert len(set(example)) == 12
     expect(page.locator("#tile_older")).to_have_attribute("aria-pressed", "true")
 
-    began_s = time.perf_counter()
     upload(page, EXAMPLES / "scarf.jpg")
     wait_status(page, DONE)
-    told("first result", began_s)
     first, crop = picture(page, AFTER), picture(page, BEFORE)
     check_tiles(page, crop, example)
     check_strength(page, first)
@@ -281,7 +315,7 @@ def check_hair(page: Page) -> None:
 
 
 def check_brush(page: Page, crop: np.ndarray) -> None:
-    """A stroke has no edge: neighbors differ no more than in the photo or the picture before it."""
+    """A stroke has no edge: neighbors differ no more than in the pictures that it blends, or without it."""
     tab(page, "Effects")
     plain = effect(page, "beard")
     before = page.locator("#kept img").get_attribute("src")
@@ -291,6 +325,141 @@ def check_brush(page: Page, crop: np.ndarray) -> None:
     expect(page.locator("#compare")).to_be_visible(timeout=WAIT_MS)
     painted = picture(page, AFTER)
     assert np.abs(painted.astype(int) - plain).max() > 40
+    view(page, "What the AI draws")
+    drawn = picture(page)
     for axis in (0, 1):
-        steps = [np.abs(np.diff(each.astype(int), axis=axis)) for each in (painted, crop, plain)]
-        assert (steps[0] - np.maximum(steps[1], steps[2])).max() <= STEP
+        steps = [np.abs(np.diff(each.astype(int), axis=axis)) for each in (painted, plain, crop, drawn)]
+        assert (steps[0] - np.maximum.reduce(steps[1:])).max() <= STEP
+
+
+@pytest.fixture
+def phone(browser, welcome) -> Iterator[Page]:
+    """A visitor with a touch screen."""
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(welcome)
+    page.wait_for_function(_PAINTED)
+    yield page
+    context.close()
+
+
+def test_on_a_phone_the_result_of_an_upload_comes_into_view_and_a_touch_compares(phone):
+    at_once(phone)
+    phone.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    upload(phone, EXAMPLES / "hopper.jpg")
+    wait_status(phone, DONE)
+    assert phone.evaluate(_IN_SIGHT, "#compare")
+    assert phone.evaluate(_IN_SIGHT, "#status")
+    assert phone.locator("#status p").get_attribute("role") == "status"
+    check_the_mask_is_in_sight(phone)
+    save = phone.locator("#download_photo").bounding_box()
+    assert save["y"] + save["height"] <= 844
+    check_holding(phone, *touch(phone))
+
+
+def touch(page: Page) -> tuple[Callable[[], object], Callable[[], object]]:
+    """Functions that put a finger on the button that compares, and take it away."""
+    box = page.locator("#hold").bounding_box()
+    point = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    session = page.context.new_cdp_session(page)
+
+    def send(kind: str, points: list[dict[str, float]]) -> None:
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    return lambda: send("touchStart", [point]), lambda: send("touchEnd", [])
+
+
+def check_holding(page: Page, hold: Callable[[], object], let_go: Callable[[], object]) -> None:
+    """The photo before lies over the stage as long as something is held, and only then."""
+    over = page.locator("#shown .before")
+    expect(over).to_have_count(0)
+    hold()
+    expect(over).to_be_visible()
+    assert over.get_attribute("src") == page.locator(BEFORE).get_attribute("src")
+    box, stage = over.bounding_box(), page.locator("#compare").bounding_box()
+    assert box["width"] >= stage["width"] - 2
+    let_go()
+    expect(over).to_have_count(0)
+
+
+def check_the_mask_is_in_sight(page: Page) -> None:
+    assert page.evaluate(_IN_SIGHT, "#kept img")
+    assert re.fullmatch(r"Mask.*kept from.*", page.locator("#kept img").get_attribute("alt"))
+
+
+def test_the_mask_stands_beside_the_picture_and_holding_compares_on_every_screen(visit, welcome):
+    page = visit(welcome)
+    page.wait_for_function(_PAINTED)
+    for edited in (False, True):
+        if edited:
+            effect(page, "smile")
+        for width, height in SCREENS:
+            page.set_viewport_size({"width": width, "height": height})
+            page.evaluate("scrollTo(0, 0)")
+            check_the_mask_is_in_sight(page)
+            assert page.evaluate(_IN_SIGHT, "#compare")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+    hold = page.locator("#hold")
+    hold.hover()
+    check_holding(page, page.mouse.down, page.mouse.up)
+    hold.focus()
+    for key in (" ", "Enter", "b"):
+        check_holding(page, lambda key=key: page.keyboard.down(key), lambda key=key: page.keyboard.up(key))
+    page.locator("h1").click()
+    check_holding(page, lambda: page.keyboard.down("b"), lambda: page.keyboard.up("b"))
+    check_the_way_of_the_tab_key(page)
+
+
+def check_the_way_of_the_tab_key(page: Page) -> None:
+    """It leads from the photo over stage, effects and strength to Save in few stops."""
+    tab(page, "Effects")
+    page.locator("h1").click()  # where the way begins
+    met = []
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        met.append(page.evaluate(_FOCUSED))
+        if met[-1] == "download_photo":
+            break
+    print(f"Save is stop {len(met)}")
+    ways = ["use", "compare", "tiles", "effect_strength", "download_photo"]
+    assert [name for name in dict.fromkeys(met) if name in ways] == ways
+    page.locator("#tile_smile").focus()
+    for key, name in (("ArrowRight", "older"), ("ArrowLeft", "smile"), ("ArrowLeft", "serious")):
+        page.keyboard.press(key)
+        expect(page.locator(f"#tile_{name}")).to_be_focused()
+
+
+def test_no_state_of_the_page_violates_the_rules_of_accessibility(visit, welcome):
+    page = visit(welcome)
+    page.wait_for_function(_PAINTED)
+    faults = violations(page, "welcome")
+    effect(page, "smile")
+    faults += violations(page, "edited")
+    for name in ("Words", "Fine-tune", "Lab"):
+        tab(page, name)
+        for accordion in page.locator("#tab_lab .label-wrap:not(.open), #words_advanced .label-wrap").all()[
+            ::-1
+        ]:
+            if accordion.is_visible():
+                accordion.click()
+        faults += violations(page, name)
+    for name in ("more", "source", "about"):
+        unfold(page, name)
+    assert faults + violations(page, "all open") == []
+
+
+def violations(page: Page, state: str) -> list[str]:
+    """Ask axe-core in light and dark on two screens; gives rule and place of each fault."""
+    found = []
+    for width, height in (SCREENS[0], SCREENS[-1]):
+        page.set_viewport_size({"width": width, "height": height})
+        for dark in (False, True):
+            page.evaluate("dark => document.body.classList.toggle('dark', dark)", dark)
+            answer = Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}}).response
+            where = f"{state} {width} {'dark' if dark else 'light'}"
+            found += [
+                f"{where}: {fault['id']} {node['target']} {node['html'][:120]}"
+                for fault in answer["violations"]
+                for node in fault["nodes"]
+            ]
+    return found
