@@ -11,7 +11,9 @@ from editing.recipe.recipe import MAX_TEXTS
 # `editing.page.parts`.
 VISIT, CONTROLS, FOLLOWED = "session", "all controls", "all that follows"
 
-PAGE, HEADER, MAIN, SIDE, BELOW, TABS = "page", "header", "main", "side", "below", "tabs"
+PAGE, HEADER, MAIN, SIDE, STEPS, BELOW, TABS = (
+    *("page", "header", "main", "side", "steps", "below", "tabs"),
+)
 ABOUT, HOW, METHOD, MISSING, USE = "about", "how", "method", "missing", "use"
 
 # Regions: photo

@@ -51,6 +51,9 @@ def build() -> gr.Blocks:
         headline = _header()
         with gr.Row(elem_id=ids.PAGE):
             _columns()
+        with gr.Column(elem_id=ids.BELOW):
+            photo.PART.lay_out()
+            about.lay_out()
         wiring = Wiring(demo, state, PARTS, named)
         for name, update in begun.items():
             _begin(wiring[name], update)
@@ -82,13 +85,10 @@ def _header() -> gr.Markdown:
 
 
 def _columns() -> None:
-    """Lay out the stage, what edits the picture beside it, and below it where photos come from."""
+    """Lay out stage, what edits the picture, and what becomes of it: the order of the Tab key."""
     with gr.Column(elem_id=ids.MAIN):
         choice.PART.lay_out()
         stage.PART.lay_out()
-        better.PART.lay_out()
-        with gr.Accordion("More to save", open=False, elem_id=ids.MORE):
-            downloads.PART.lay_out()
     with gr.Column(elem_id=ids.SIDE):
         kept.PART.lay_out()
         with gr.Tabs(elem_id=ids.TABS):
@@ -96,9 +96,11 @@ def _columns() -> None:
                 # All tabs are there from the start: their controls are inputs of every edit.
                 with gr.Tab(tab.label, elem_id=f"tab_{tab.slug}", render_children=True):
                     tab.lay_out()
-    with gr.Column(elem_id=ids.BELOW):
-        photo.PART.lay_out()
-        about.lay_out()
+    with gr.Column(elem_id=ids.STEPS):
+        stage.lay_out_steps()
+        better.PART.lay_out()
+        with gr.Accordion("More to save", open=False, elem_id=ids.MORE):
+            downloads.PART.lay_out()
 
 
 def _begin(block: Any, update: Any) -> None:

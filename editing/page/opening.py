@@ -82,6 +82,7 @@ def seen(visit: Visit, opened: Example) -> Inverted:
         drawn=(opened.edit,),
         before=opened.before,
         after=opened.after,
+        effect=next(iter(opened.recipe.attributes), ""),
         steps=steps,
         at=1,
     )

@@ -27,6 +27,13 @@
       if (!navigator.canShare?.({ files })) return samm.save(file);
       await navigator.share({ files }).catch(() => {}); // closed without a choice
     },
+    // Edits that were not saved are not thrown away by a reload without a question. Gradio ends the connection as
+    // soon as it hears of one, and who stays would have a dead page: so it must not, and the page's head asks first.
+    leaving(event) {
+      if (edits() === saved) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    },
     // Give the photo if there is one to see, once the page has caught up with the event.
     async shownPhoto(session, photo) {
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -34,16 +41,36 @@
     },
   };
 
-  // The brush's colors are buttons without a name; screen readers get what each color does.
+  // Where what Gradio draws has no name or a wrong role, screen readers get one.
   const meanings = { 255: "White: keep my photo", 0: "Black: let the AI draw" };
-  const nameColors = () => {
+  const mend = () => {
     for (const swatch of document.querySelectorAll("#mask_edit .swatch button:not([aria-label])")) {
       const level = getComputedStyle(swatch).backgroundColor.match(/\d+/)?.[0];
       swatch.ariaLabel = meanings[level] ?? "Color";
     }
+    for (const empty of document.querySelectorAll(".empty[aria-label]:not([role])")) empty.role = "img";
+    const all = tiles();
+    for (const tile of all) tile.ariaPressed = tile.classList.contains("primary");
+    if (all.filter((tile) => tile.tabIndex === 0).length !== 1) stopAt(all[0]);
   };
-  // The editor is made anew with every photo, so the whole page is watched.
-  new MutationObserver(nameColors).observe(document.body, { childList: true, subtree: true });
+
+  // The effects are one stop of the Tab key; arrow keys lead from one to the next.
+  const tiles = () => [...document.querySelectorAll("#tiles button:enabled")];
+  const stopAt = (stop) => tiles().forEach((tile) => (tile.tabIndex = tile === stop ? 0 : -1));
+  const ways = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+  Object.assign(button("tiles") ?? {}, { role: "toolbar", ariaLabel: "Effects" });
+  button("tiles")?.addEventListener("keydown", (event) => {
+    const all = tiles();
+    if (!ways[event.key]) return;
+    event.preventDefault();
+    const next = all.at((all.indexOf(event.target) + ways[event.key]) % all.length);
+    stopAt(next);
+    next.focus();
+  });
+  mend();
+  // Parts of the page are made anew now and then, so all of it is watched.
+  const changes = { childList: true, subtree: true, attributeFilter: ["class"] };
+  new MutationObserver(mend).observe(document.body, changes);
 
   // While Compare or B is held, the photo before lies over the stage.
   const before = (on) => {
@@ -81,8 +108,4 @@
 
   // After an upload the stage comes into view.
   button("use")?.closest("#header")?.addEventListener("change", () => button("state")?.scrollIntoView());
-  // Edits that were not saved are not thrown away by a reload without a question.
-  window.addEventListener("beforeunload", (event) => {
-    if (edits() !== saved) event.preventDefault();
-  });
 };

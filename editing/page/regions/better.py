@@ -16,6 +16,7 @@ import numpy as np
 from editing.page import gpu, ids
 from editing.page.drawing import redrawn
 from editing.page.improve import News, improve
+from editing.page.lab.view import on_view
 from editing.page.likeness import LIKENESS, is_closer
 from editing.page.packing import pack, unpack
 from editing.page.parts import Part, Updates
@@ -48,7 +49,8 @@ def improved(wiring: Wiring, event: Any) -> None:
     told = (ids.BETTER, ids.BETTER_TEXT)
     beside = {"concurrency_id": "improvements", "concurrency_limit": None}
     done = wiring.on(event, on_improve, [ids.LIKENESS], told, trigger_mode="multiple", **beside)
-    wiring.shows(done.then, on_better, (), [*RESULT, *told], **gpu.LANE)
+    taken = wiring.shows(done.then, on_better, (), [*RESULT, *told], **gpu.LANE)
+    wiring.shows(taken.then, on_view, (), (ids.COMPARE, ids.STAGE))  # another may have been chosen meanwhile
 
 
 def on_improve(visit: Visit, choice: str) -> Iterator[Updates]:

@@ -19,7 +19,7 @@ from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.line import signed
 from editing.recipe.recipe import Recipe
 
-__all__ = ["PART", "edits_of", "on_history", "on_redo", "on_reset", "on_undo"]
+__all__ = ["PART", "edits_of", "lay_out_steps", "on_history", "on_redo", "on_reset", "on_undo"]
 
 
 ACTIONS = {
@@ -33,7 +33,7 @@ FOLLOWS = (*ids.EDIT_CHIPS, ids.RESET, ids.HISTORY, ids.UNDO, ids.REDO)
 
 
 def lay_out() -> None:
-    """Lay out the picture with what belongs to it; at first it is an example's, if one needs no drawing."""
+    """Lay out state and picture; at first it is an example's, if one needs no drawing."""
     example = shipped(first().example)
     with gr.Row(elem_id=ids.STATE):
         gr.HTML(say(WELCOME if example else EMPTY), elem_id=ids.STATUS)
@@ -82,6 +82,11 @@ def lay_out() -> None:
             fixed_canvas=True,
             buttons=[],
         )
+
+
+def lay_out_steps() -> None:
+    """Lay out the edits that the picture has, what can be done with it, and how it came about."""
+    example = shipped(first().example)
     with gr.Row(elem_id=ids.EDITS):
         for name in ids.EDIT_CHIPS:
             gr.Button("Edit", elem_id=name, size="sm", visible=False, min_width=60)
