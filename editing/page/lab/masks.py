@@ -8,12 +8,13 @@ from typing import Any
 
 import gradio as gr
 
-from editing.page import files, ids
+from editing.page import files, gpu, ids
 from editing.page.drawing import restore_masks
 from editing.page.opening import first, shipped
 from editing.page.packing import unpack, unpack_edit
 from editing.page.parts import Tab, Updates
 from editing.page.pictures import kept_mask, mask_items, present
+from editing.page.regions.kept import without_brush
 from editing.page.session import Inverted, Visit
 from editing.page.show import pictures, put_all
 from editing.page.wiring import RESTORED, Wiring
@@ -67,7 +68,8 @@ def _first_masks() -> list[tuple[str, str]] | None:
 
 def wire(wiring: Wiring) -> None:
     """Connect overlay and reset."""
-    wiring.shows(wiring[ids.OVERLAY].input, on_overlay, (), (ids.COMPARE, ids.STAGE))
+    seen = (ids.COMPARE, ids.STAGE, ids.BRUSH, ids.BRUSH_ON)
+    wiring.shows(wiring[ids.OVERLAY].input, on_overlay, (), seen, **gpu.LANE)
     # Every press counts, also those that come while a picture is drawn.
     reset = wiring[ids.MASK_RESET].click
     outputs = (*RESTORED, ids.BRUSH)
@@ -77,7 +79,8 @@ def wire(wiring: Wiring) -> None:
 def on_overlay(visit: Visit) -> Iterator[Updates]:
     """Show or hide the tint; nothing is drawn."""
     if isinstance(visit, Inverted):
-        yield pictures(visit, present(visit))
+        visit, updates = without_brush(visit)
+        yield {**updates, **pictures(visit, present(visit))}
 
 
 def on_mask_reset(visit: Inverted) -> Iterator[Updates]:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import gradio as gr
 
-from editing.page import ids
+from editing.page import gpu, ids
 from editing.page.likeness import LIKENESS, USUAL
 from editing.page.parts import Tab, Updates
 from editing.page.pictures import present
+from editing.page.regions.kept import without_brush
 from editing.page.sentences import COMPARE, VIEWS
 from editing.page.session import Inverted, Visit
 from editing.page.show import pictures
@@ -33,13 +34,15 @@ def lay_out() -> None:
 
 def wire(wiring: Wiring) -> None:
     """Connect the choice of a view; the likeness is that of `editing.page.regions.better`."""
-    wiring.shows(wiring[ids.VIEW].input, on_view, (), (ids.COMPARE, ids.STAGE))
+    seen = (ids.COMPARE, ids.STAGE, ids.BRUSH, ids.BRUSH_ON)
+    wiring.shows(wiring[ids.VIEW].input, on_view, (), seen, **gpu.LANE)
 
 
 def on_view(visit: Visit) -> Iterator[Updates]:
     """Show another view; nothing is drawn."""
     if isinstance(visit, Inverted):
-        yield pictures(visit, present(visit))
+        visit, updates = without_brush(visit)
+        yield {**updates, **pictures(visit, present(visit))}
 
 
 TAB = Tab(label="View and likeness", lay_out=lay_out, wire=wire)

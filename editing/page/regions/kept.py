@@ -21,7 +21,7 @@ from editing.page.wiring import RESULT, Wiring
 from editing.protect import REGIONS, regions
 from samm.errors import OptionError
 
-__all__ = ["PART", "on_brush", "on_paint", "on_protect", "read_paint"]
+__all__ = ["PART", "on_brush", "on_paint", "on_protect", "read_paint", "without_brush"]
 
 DARK = 96  # levels; a stroke darker than this is "draw"
 PAINTED = 63  # of 255; strokes are half transparent
@@ -106,6 +106,15 @@ def on_brush(visit: Visit) -> Iterator[Updates]:
     if visit.brushing:
         sentence = "Paint white to keep your photo, black to let the AI draw."
         yield {ids.STATUS: say(sentence)}
+
+
+def without_brush(visit: Inverted) -> tuple[Inverted, Updates]:
+    """Take the brush away for who wants to see something else; gives the visit, and what changes."""
+    if not visit.brushing:
+        return visit, {}
+    visit = replace(visit, brushing=False)
+    brush = gr.ImageEditor(visible="hidden")
+    return visit, {ids.VISIT: visit, ids.BRUSH: brush, ids.BRUSH_ON: gr.Button(_PAINT)}
 
 
 def on_paint(visit: Visit, editor: dict[str, Any] | None) -> Iterator[Updates]:
