@@ -5,8 +5,8 @@
     name      = an attribute | component K | mask strength | masks RULE | words | "words"
     strength  = [: or =] [x] [sign] digits [. digits]     1 where it is left out
 
-Names of attributes may be written with spaces, underscores or hyphens and in any case; every other name is
-words to see, and quotes make words of any name. Also read as meant:
+An attribute goes by its name or its label ("yaw" or "turn"), with spaces, underscores or hyphens and in any
+case; every other name is words to see, and quotes make words of any name. Also read as meant:
 
 - every dash, minus or plus sign, full-width signs and digits, "minus 2", "by 2", "x2", "×2", "2x"
 - a strength before its name: "+2 smile"; one without a space: "smile+2", "smile2"
@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from editing.recipe.ages import find_age, read_age
-from editing.recipe.attributes import TABLES, find
+from editing.recipe.attributes import TABLES, canonical, find, spelling
 from editing.recipe.negation import plain_words
 from editing.recipe.recipe import (
     MASKS,
@@ -302,7 +302,7 @@ def _names(words: str) -> list[str]:
         return sides if any(_key(side) in _ATTRIBUTES for side in sides) else [words]
     names, rest = [], words.split()
     while rest:
-        most = next((n for n in (2, 1) if _key(" ".join(rest[:n])) in _ATTRIBUTES), 0)
+        most = next((n for n in (3, 2, 1) if _key(" ".join(rest[:n])) in _ATTRIBUTES), 0)
         if not most:
             return [words]
         names.append(" ".join(rest[:most]))
@@ -327,7 +327,8 @@ def _put_once(values: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _key(name: str) -> str:
-    return re.sub(r"[\s_-]+", "_", name.casefold().strip())
+    """Give the name of an attribute for its label, too; of what is no attribute, its spelling."""
+    return canonical(name) or spelling(name)
 
 
 def _is_known(name: str) -> bool:
