@@ -64,6 +64,8 @@ def _wanted(part: Any, value: Any) -> str:
         return "" if is_fitting else "a whole number"
     if isinstance(part, gr.Checkbox):
         return "" if isinstance(value, bool) else "true or false"
+    if isinstance(part, gr.Dropdown) and part.allow_custom_value:
+        return "" if isinstance(value, str) or _is_number(value) else "text or a number"
     if isinstance(part, gr.Radio | gr.Dropdown):
         choices = [choice for _, choice in part.choices]
         return "" if isinstance(value, str) and value in choices else f"one of {', '.join(map(str, choices))}"

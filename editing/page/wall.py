@@ -108,12 +108,15 @@ def _admit(function: Any, inputs: list[Any], session: str | None, state: Any) ->
     """
     if not function.fn:
         raise OptionError(MISFIT)
-    if len(inputs) < len(function.inputs):
-        names = ", ".join(str(getattr(part, "label", "")) for part in function.inputs[len(inputs) :][:4])
+    left_out = function.inputs[len(inputs) :]
+    missing = [part for part in left_out if function.api_visibility != "public" or part.value is None]
+    if missing:
+        names = ", ".join(str(getattr(part, "label", "")) for part in missing[:4])
         raise OptionError(
-            f"This call needs {len(function.inputs)} values, not {len(inputs)}: {names} missing; "
+            f"This call needs {len(inputs) + len(missing)} values, not {len(inputs)}: {names} missing; "
             "see the API's description."
         )
+    inputs = [*inputs, *(part.value for part in left_out)]
     values = [GATE.admit(value, session) for value in inputs]
     for part, value in zip(function.inputs, values, strict=False):
         if state is not None and not part.stateful and part._id in state:
