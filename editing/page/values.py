@@ -6,7 +6,7 @@ the control or argument, and is no error of ours.
 
 from __future__ import annotations
 
-import math
+import sys
 from typing import Any, TypeGuard
 
 import gradio as gr
@@ -75,9 +75,13 @@ def _wanted(part: Any, value: Any) -> str:
 
 
 def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return abs(value) <= sys.float_info.max  # `math.isfinite` fails at whole numbers beyond
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, dict | list):  # may hold the path of a file that was admitted
+        return "a list" if isinstance(value, list) else "a mapping"
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:40]}…"

@@ -133,6 +133,10 @@ class _Busy(Exception):
     """The answer would be that there is no place in the queue."""
 
 
+class _Misfit(Exception):
+    """The answer would list what of a body is no list or mapping, with all that was sent."""
+
+
 class Wall:
     """Stand before all routes, as ASGI middleware."""
 
@@ -158,6 +162,8 @@ class Wall:
             nonlocal begun
             if message.get("status") == 503:  # Gradio's queue is full, or the server ends
                 raise _Busy
+            if message.get("status") == 422:
+                raise _Misfit
             begun = True
             await send(message)
 
@@ -165,6 +171,8 @@ class Wall:
             await self.app(scope, receive, sending)
         except _Busy:
             await _answer(send, 503, BUSY)
+        except _Misfit:
+            await _answer(send, 422, MISFIT)
         except Exception as error:
             if begun and not isinstance(error.__cause__, HTTPException):
                 raise
@@ -175,8 +183,14 @@ class Wall:
             log.info("could not answer a request: %s", type(error).__name__, exc_info=log.isEnabledFor(10))
             sentence = MISFIT
             if isinstance(error, TypeError) and "/call/v2/" in path:  # names the argument that is wrong
-                sentence = f"{str(error).partition('. Please')[0]}; see the API's description."
+                sentence = f"{_readable(str(error).partition('. Please')[0])}; see the API's description."
             await _answer(send, 400, sentence)
+
+
+def _readable(text: str) -> str:
+    """Shorten a text that repeats what was sent, and leave out what cannot be shown."""
+    text = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+    return text if len(text) <= 200 else f"{text[:100]} … {text[-60:]}"
 
 
 async def _answer(send: Send, status: int, sentence: str) -> None:

@@ -121,7 +121,9 @@ def test_all_faces_are_edited_into_one_photo(send, two_people, site):
         ("left", 'face must be "largest", "all" or a whole number from 0 on, not \'left\'.'),
         (None, "face must be text or a number, not None."),
         (True, "face must be text or a number, not True."),
-        ([0], "face must be text or a number, not [0]."),
+        (10**400, "face must be text or a number, not 1000000000000000000000000000000000000000…."),
+        ({"path": "hopper.jpg"}, "face must be text or a number, not a mapping."),
+        ([0], "face must be text or a number, not a list."),
     ],
 )
 def test_a_face_that_is_none_is_one_sentence(site, face, sentence):
