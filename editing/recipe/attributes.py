@@ -16,6 +16,7 @@ amount (of the two viewpoints, ±2, the positive one), so that a strength of 1 i
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -138,8 +139,8 @@ TABLES: dict[str, Mapping[str, Attribute | CarAttribute]] = {  # by name of the 
 
 
 def spelling(text: str) -> str:
-    """Give what all spellings of a name share: lower case, with underscores."""
-    return re.sub(r"[\s_-]+", "_", text.casefold().strip())
+    """Give what all spellings of a name share: plain letters in lower case, with underscores."""
+    return re.sub(r"[\s_-]+", "_", unicodedata.normalize("NFKC", text).casefold().strip())
 
 
 _NAMES: dict[str, list[str]] = {}  # what each spelling of a name or a label may mean

@@ -8,7 +8,7 @@
 An attribute goes by its name or its label ("yaw" or "turn"), with spaces, underscores or hyphens and in any
 case; every other name is words to see, and quotes make words of any name. Also read as meant:
 
-- every dash, minus or plus sign, full-width signs and digits, "minus 2", "by 2", "x2", "×2", "2x"
+- every dash, minus or plus sign, full-width letters and digits, "minus 2", "by 2", "to 2", "x2", "×2", "2x"
 - a strength before its name: "+2 smile"; one without a space: "smile+2", "smile2"
 - no comma after a strength where an attribute follows, or "and": "age +2 smile -1", "age +2 and curls"
 - attributes in a row: "smile and beard", "smile beard"
@@ -290,6 +290,8 @@ def _put_words(found: _Found, line: str, part: _Part, strength: float) -> None:
     if find_age(plain) is None:
         if strange := _STRANGE.search(part.name):
             raise refuse(line, part.at + strange.start(), remedy="leave it out, or put the words in quotes")
+        if fraction := next((c for c in part.name if unicodedata.category(c) in ("No", "Nl")), None):
+            raise refuse(line, line.index(fraction, part.at), "it is no plain number", "write it like 0.5")
         if _COUNT.search(plain) and any(_key(word) in _ATTRIBUTES for word in plain.split()):
             raise refuse(line, part.at, "a number stands amid words", "put the words in quotes")
     found.texts.append(_read_text(found, line, part, part.name, strength))
