@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run a command and return the exit code."""
     try:
         prepare_console()
-        args = _parser().parse_args(argv)
+        args = _parser().parse_args(edit.plain_options(sys.argv[1:] if argv is None else argv))
         prepare_console(args.debug)
         keep_large_buffers()
         return args.run(args)

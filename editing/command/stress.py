@@ -73,9 +73,14 @@ def _stress(args: argparse.Namespace) -> int:
 def _rows(args: argparse.Namespace, folder: Path) -> Iterator[Row]:
     """Run the parts that were asked for; imported here because each takes long."""
     if "input" in args.only:
+        from editing.evaluation.stress.calls import api_arguments
         from editing.evaluation.stress.fuzz import fuzz, kinds
+        from editing.evaluation.stress.site import serve
 
         for kind in kinds(folder):
+            yield fuzz(kind, max(round(args.cases * kind.share), 1), args.seed, args.keep)
+        with serve(folder / "called") as site:
+            kind = api_arguments(site)
             yield fuzz(kind, max(round(args.cases * kind.share), 1), args.seed, args.keep)
     if "faults" in args.only:
         from editing.evaluation.stress.faults import play

@@ -74,7 +74,7 @@ class Moves:
         self._model = model
         self._components_file = components
         self._clip = clip
-        self._replaced = {name: self._load_direction(name, path) for name, path in (directions or {}).items()}
+        self._replaced = dict(self._load_direction(*item) for item in (directions or {}).items())
         self._moves = Recent[TextEdit, Move](MOVES_KEPT)
         self._optima = Recent[tuple[str, int], Tensor](OPTIMA_KEPT)
         self._lock = Lock()
@@ -87,11 +87,11 @@ class Moves:
             WeightsError: a file is missing or damaged.
         """
         attribute = find(name, self._model.domain.name)
-        if name in self._replaced:
-            return self._replaced[name]
+        if attribute.name in self._replaced:
+            return self._replaced[attribute.name]
         if isinstance(attribute, CarAttribute):
             return self._along_component(attribute)
-        return self._own_directions[name]
+        return self._own_directions[attribute.name]
 
     @cached_property
     def components(self) -> Components:
@@ -240,10 +240,10 @@ class Moves:
         """Samples of W (M, 512) to measure deviations on."""
         return sample_w(self._model.generator, SAMPLES, 1.0, seed=2)
 
-    def _load_direction(self, name: str, path: Path) -> Direction:
-        find(name, self._model.domain.name)  # or refuse
+    def _load_direction(self, name: str, path: Path) -> tuple[str, Direction]:
+        attribute = find(name, self._model.domain.name)  # or refuse
         layers = self._model.generator.num_layers
-        return load_direction(path, layers, lambda unit: sigma_along(self._samples, unit))
+        return attribute.name, load_direction(path, layers, lambda unit: sigma_along(self._samples, unit))
 
 
 def _face_key(inversion: Inversion) -> int:

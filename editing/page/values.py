@@ -6,7 +6,7 @@ the control or argument, and is no error of ours.
 
 from __future__ import annotations
 
-import math
+import sys
 from typing import Any, TypeGuard
 
 import gradio as gr
@@ -64,6 +64,8 @@ def _wanted(part: Any, value: Any) -> str:
         return "" if is_fitting else "a whole number"
     if isinstance(part, gr.Checkbox):
         return "" if isinstance(value, bool) else "true or false"
+    if isinstance(part, gr.Dropdown) and part.allow_custom_value:
+        return "" if isinstance(value, str) or _is_number(value) else "text or a number"
     if isinstance(part, gr.Radio | gr.Dropdown):
         choices = [choice for _, choice in part.choices]
         return "" if isinstance(value, str) and value in choices else f"one of {', '.join(map(str, choices))}"
@@ -73,9 +75,13 @@ def _wanted(part: Any, value: Any) -> str:
 
 
 def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return abs(value) <= sys.float_info.max  # `math.isfinite` fails at whole numbers beyond
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, dict | list):  # may hold the path of a file that was admitted
+        return "a list" if isinstance(value, list) else "a mapping"
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:40]}…"

@@ -108,12 +108,15 @@ def _admit(function: Any, inputs: list[Any], session: str | None, state: Any) ->
     """
     if not function.fn:
         raise OptionError(MISFIT)
-    if len(inputs) < len(function.inputs):
-        names = ", ".join(str(getattr(part, "label", "")) for part in function.inputs[len(inputs) :][:4])
+    left_out = function.inputs[len(inputs) :]
+    missing = [part for part in left_out if function.api_visibility != "public" or part.value is None]
+    if missing:
+        names = ", ".join(str(getattr(part, "label", "")) for part in missing[:4])
         raise OptionError(
-            f"This call needs {len(function.inputs)} values, not {len(inputs)}: {names} missing; "
+            f"This call needs {len(inputs) + len(missing)} values, not {len(inputs)}: {names} missing; "
             "see the API's description."
         )
+    inputs = [*inputs, *(part.value for part in left_out)]
     values = [GATE.admit(value, session) for value in inputs]
     for part, value in zip(function.inputs, values, strict=False):
         if state is not None and not part.stateful and part._id in state:
@@ -128,6 +131,10 @@ def _admit(function: Any, inputs: list[Any], session: str | None, state: Any) ->
 
 class _Busy(Exception):
     """The answer would be that there is no place in the queue."""
+
+
+class _Misfit(Exception):
+    """The answer would list what of a body is no list or mapping, with all that was sent."""
 
 
 class Wall:
@@ -155,6 +162,8 @@ class Wall:
             nonlocal begun
             if message.get("status") == 503:  # Gradio's queue is full, or the server ends
                 raise _Busy
+            if message.get("status") == 422:
+                raise _Misfit
             begun = True
             await send(message)
 
@@ -162,6 +171,8 @@ class Wall:
             await self.app(scope, receive, sending)
         except _Busy:
             await _answer(send, 503, BUSY)
+        except _Misfit:
+            await _answer(send, 422, MISFIT)
         except Exception as error:
             if begun and not isinstance(error.__cause__, HTTPException):
                 raise
@@ -172,8 +183,14 @@ class Wall:
             log.info("could not answer a request: %s", type(error).__name__, exc_info=log.isEnabledFor(10))
             sentence = MISFIT
             if isinstance(error, TypeError) and "/call/v2/" in path:  # names the argument that is wrong
-                sentence = f"{str(error).partition('. Please')[0]}; see the API's description."
+                sentence = f"{_readable(str(error).partition('. Please')[0])}; see the API's description."
             await _answer(send, 400, sentence)
+
+
+def _readable(text: str) -> str:
+    """Shorten a text that repeats what was sent, and leave out what cannot be shown."""
+    text = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+    return text if len(text) <= 200 else f"{text[:100]} … {text[-60:]}"
 
 
 async def _answer(send: Send, status: int, sentence: str) -> None:

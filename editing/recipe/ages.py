@@ -37,9 +37,10 @@ _NOUN = r"(?: (?:person|face|human|child|kid|toddler|baby|teenager|adult|portrai
 _ABSOLUTE = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"{_WHO}(?P<n>{_NUMBER})[- ]?{_YEARS}(?:[- /]?olds?|[- /]?o| of age)?{_NOUN}",
+        rf"{_WHO}(?P<n>{_NUMBER})[- ]?{_YEARS}(?:[- /]?olds?|[- /.]?o\.?| of age)?{_NOUN}",
         rf"{_WHO}(?:aged|at the age of|at age|(?:the )?age of|of age|at)(?: about| around)? (?P<n>{_NUMBER})"
         rf"(?: {_YEARS})?{_NOUN}",
+        rf"{_WHO}(?P<n>{_NUMBER})[- ]?(?:ish|(?P<more>something)){_NOUN}",
         rf"age (?P<n>(?:{'|'.join(_TENS)})(?:[- ](?:{'|'.join(_UNITS)}))?)",
     )
 )
@@ -53,7 +54,7 @@ _RELATIVE = re.compile(
 _FACTOR = re.compile(rf"{_WHO}(?P<times>twice|half|double|three times)(?: as| the)? (?P<what>old|young|age)")
 # Speaks of an age, understood or not.
 _UNCLEAR = re.compile(
-    rf"\b{_NUMBER}[- ]?{_YEARS}\b|\b{_DECADE}\b"
+    rf"\b{_NUMBER}[- ]?(?:{_YEARS}|ish|something)\b|\b{_DECADE}\b"
     rf"|\b(?:of|over|under|about|around|above|below|past|than) (?:\d\d|(?:{'|'.join(_TENS)}))\b"
 )
 
@@ -98,7 +99,8 @@ def find_age(phrase: str) -> Age | None:
     text = phrase.casefold().replace("’", "'").strip()
     for pattern in _ABSOLUTE:
         if found := pattern.fullmatch(text):
-            return Age(0.0, _checked(_number(found["n"]), phrase))
+            more = 5 if found.groupdict().get("more") else 0  # "forty-something"
+            return Age(0.0, _checked(_number(found["n"]) + more, phrase))
     if (found := _RELATIVE.fullmatch(text)) and bool(found["way"]) != bool(found["sign"]):
         sign = -1 if found["way"] == "younger" or found["sign"] == "-" else 1
         return Age(1.0, sign * _checked(_number(found["n"]), phrase))

@@ -1,6 +1,8 @@
 """The attribute tables: what a slider is called, what it changes, how far it goes; one for each domain.
 
-The single source of slider names, labels and limits for page, command line and recipes.
+The single source of slider names, labels and limits for page, command line and recipes. Wherever somebody
+names an attribute its label does as well ("turn" is yaw), in any case, with spaces, hyphens or underscores;
+what is written down is always the name.
 
 Faces: the directions themselves are fitted by `python -m editing.training directions`, which reads here which
 score an attribute follows and which other attributes it has to leave alone. A strength of 1 moves w by one
@@ -13,13 +15,24 @@ amount (of the two viewpoints, ±2, the positive one), so that a strength of 1 i
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from samm.crop.domains import CARS, FACES
 from samm.errors import OptionError
 
-__all__ = ["ATTRIBUTES", "CAR_ATTRIBUTES", "TABLES", "Attribute", "CarAttribute", "find"]
+__all__ = [
+    "ATTRIBUTES",
+    "CAR_ATTRIBUTES",
+    "TABLES",
+    "Attribute",
+    "CarAttribute",
+    "canonical",
+    "find",
+    "spelling",
+]
 
 
 @dataclass(frozen=True)
@@ -125,12 +138,37 @@ TABLES: dict[str, Mapping[str, Attribute | CarAttribute]] = {  # by name of the 
 }
 
 
+def spelling(text: str) -> str:
+    """Give what all spellings of a name share: plain letters in lower case, with underscores."""
+    return re.sub(r"[\s_-]+", "_", unicodedata.normalize("NFKC", text).casefold().strip())
+
+
+_NAMES: dict[str, list[str]] = {}  # what each spelling of a name or a label may mean
+for _table in TABLES.values():
+    for _attribute in _table.values():
+        for _spelling in {spelling(_attribute.name), spelling(_attribute.label)}:
+            _NAMES.setdefault(_spelling, []).append(_attribute.name)
+
+
+def canonical(text: str) -> str | None:
+    """Give the name of the attribute, of whatever domain, that a name or label stands for; None if none.
+
+    Raises:
+        OptionError: it stands for several.
+    """
+    names = _NAMES.get(spelling(text), [])
+    if len(names) > 1:
+        raise OptionError(f"The name {text} can mean {' or '.join(names)}; write one of these.")
+    return names[0] if names else None
+
+
 def find(name: str, domain: str = FACES.name) -> Attribute | CarAttribute:
-    """Look an attribute of a domain up.
+    """Look an attribute of a domain up by its name or label.
 
     Raises:
         OptionError: there is none of that name.
     """
+    name = canonical(name) or name
     table = TABLES[domain]
     if name in table:
         return table[name]

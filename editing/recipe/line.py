@@ -5,10 +5,10 @@
     name      = an attribute | component K | mask strength | masks RULE | words | "words"
     strength  = [: or =] [x] [sign] digits [. digits]     1 where it is left out
 
-Names of attributes may be written with spaces, underscores or hyphens and in any case; every other name is
-words to see, and quotes make words of any name. Also read as meant:
+An attribute goes by its name or its label ("yaw" or "turn"), with spaces, underscores or hyphens and in any
+case; every other name is words to see, and quotes make words of any name. Also read as meant:
 
-- every dash, minus or plus sign, full-width signs and digits, "minus 2", "by 2", "x2", "×2", "2x"
+- every dash, minus or plus sign, full-width letters and digits, "minus 2", "by 2", "to 2", "x2", "×2", "2x"
 - a strength before its name: "+2 smile"; one without a space: "smile+2", "smile2"
 - no comma after a strength where an attribute follows, or "and": "age +2 smile -1", "age +2 and curls"
 - attributes in a row: "smile and beard", "smile beard"
@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from editing.recipe.ages import find_age, read_age
-from editing.recipe.attributes import TABLES, find
+from editing.recipe.attributes import TABLES, canonical, find, spelling
 from editing.recipe.negation import plain_words
 from editing.recipe.recipe import (
     MASKS,
@@ -290,6 +290,8 @@ def _put_words(found: _Found, line: str, part: _Part, strength: float) -> None:
     if find_age(plain) is None:
         if strange := _STRANGE.search(part.name):
             raise refuse(line, part.at + strange.start(), remedy="leave it out, or put the words in quotes")
+        if fraction := next((c for c in part.name if unicodedata.category(c) in ("No", "Nl")), None):
+            raise refuse(line, line.index(fraction, part.at), "it is no plain number", "write it like 0.5")
         if _COUNT.search(plain) and any(_key(word) in _ATTRIBUTES for word in plain.split()):
             raise refuse(line, part.at, "a number stands amid words", "put the words in quotes")
     found.texts.append(_read_text(found, line, part, part.name, strength))
@@ -302,7 +304,7 @@ def _names(words: str) -> list[str]:
         return sides if any(_key(side) in _ATTRIBUTES for side in sides) else [words]
     names, rest = [], words.split()
     while rest:
-        most = next((n for n in (2, 1) if _key(" ".join(rest[:n])) in _ATTRIBUTES), 0)
+        most = next((n for n in (3, 2, 1) if _key(" ".join(rest[:n])) in _ATTRIBUTES), 0)
         if not most:
             return [words]
         names.append(" ".join(rest[:most]))
@@ -327,7 +329,8 @@ def _put_once(values: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _key(name: str) -> str:
-    return re.sub(r"[\s_-]+", "_", name.casefold().strip())
+    """Give the name of an attribute for its label, too; of what is no attribute, its spelling."""
+    return canonical(name) or spelling(name)
 
 
 def _is_known(name: str) -> bool:

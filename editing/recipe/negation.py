@@ -32,10 +32,11 @@ _DENIALS = {
 _LAST = {"off", "away", "gone", "removed", "free", "less", "not", "none", "never"}  # "hat off", "smile less"
 _SEVERAL = re.compile(
     r"\b(take off|takes off|taking off|take away|get rid of|free of|free from|shave off|cut off|no more"
-    r"|no longer|not any more|not anymore|not at all|without any|anything but|far from|the opposite of"
-    r"|opposite of|instead of|rather than|other than)\b",
+    r"|no longer|(?:de)?void of|not any more|not anymore|not at all|without any|anything but|far from"
+    r"|the opposite of|opposite of|instead of|rather than|other than)\b",
     re.IGNORECASE,
 )
+_PREFIX = re.compile(r"\b(?:un|anti)-(?=\w)", re.IGNORECASE)  # "un-smile"
 _FOREIGN = {
     *("kein", "keine", "keinen", "nicht", "ohne", "weniger", "sin", "ningun", "pas", "sans", "jamais"),
     "moins",
@@ -76,7 +77,7 @@ def plain_words(phrase: str) -> tuple[str, int]:
     Raises:
         OptionError: a denial that is not certain to be understood.
     """
-    text = _SEVERAL.sub("no", phrase)
+    text = _PREFIX.sub("no ", _SEVERAL.sub("no", phrase))
     found = list(_WORD.finditer(text))
     said = [word[0].replace("’", "'").casefold() for word in found]
     if foreign := next((word for word in said if word in _FOREIGN), None):

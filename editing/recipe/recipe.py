@@ -22,7 +22,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from editing.recipe.ages import read_age
-from editing.recipe.attributes import TABLES, find
+from editing.recipe.attributes import TABLES, canonical, find
 from editing.recipe.negation import plain_words
 from samm.crop.domains import FACES
 from samm.errors import OptionError
@@ -184,7 +184,8 @@ class Recipe:
     """All edits of one picture.
 
     Attributes:
-        attributes: strengths by the names of the domain's table, each within its limits; zeros are dropped.
+        attributes: strengths by the names of the domain's table, each within its limits; labels are taken for
+            names, and zeros are dropped.
         texts: edits by words in the order they are applied, at most 8; zero strengths are dropped.
         components: moves along components, at most 20; moves by zero are dropped.
         mask_strength: 0 = generator only, 1 = as predicted, up to 2 = keep more of the photo.
@@ -205,12 +206,11 @@ class Recipe:
     def __post_init__(self):
         """Check and normalize."""
         _check_choice(self.domain, "domain", tuple(TABLES))
-        for name in self.attributes:
-            _check_attribute(name, self.domain)
+        given = _by_name(self.attributes, self.domain)
         strengths = {
-            name: _number(self.attributes[name], f"strength of {name}", (attribute.low, attribute.high))
+            name: _number(given[name], f"strength of {name}", (attribute.low, attribute.high))
             for name, attribute in TABLES[self.domain].items()
-            if name in self.attributes
+            if name in given
         }
         _set(self, "attributes", _Strengths({name: value for name, value in strengths.items() if value}))
         _set(self, "texts", tuple(edit for edit in self.texts if edit.strength))
@@ -235,7 +235,7 @@ class Recipe:
 
     def with_attribute(self, name: str, strength: float) -> Recipe:
         """Derive a recipe with one attribute set, or removed by strength 0."""
-        return replace(self, attributes={**self.attributes, name: strength})
+        return replace(self, attributes={**self.attributes, find(name, self.domain).name: strength})
 
     def with_text(self, edit: TextEdit) -> Recipe:
         """Derive a recipe with one more edit by words."""
@@ -311,13 +311,25 @@ def _check_choice(value: object, label: str, choices: tuple[str, ...]) -> None:
         raise OptionError(f"The {label} is {show(value)}; choose one of {', '.join(choices)}.")
 
 
-def _check_attribute(name: Any, domain: str) -> None:
-    if any(name in table for table in TABLES.values()):
-        find(name, domain)  # or refuse what is for another domain
-    else:
-        table = TABLES[domain]
-        close = difflib.get_close_matches(str(name)[:MAX_PHRASE], table)
-        hint = f" (closest: {', '.join(close)})" if close else ""
-        raise OptionError(
-            f"There is no attribute called {show(name)}{hint}; choose one of {', '.join(table)}."
-        )
+def _by_name(strengths: Mapping[Any, Any], domain: str) -> dict[str, Any]:
+    """Put the names of attributes in the place of their labels."""
+    named, said = {}, {}
+    for spelled, strength in strengths.items():
+        name = _attribute_name(spelled, domain)
+        if name in named:
+            raise OptionError(
+                f"The recipe says {name} twice, as {show(said[name])} and {show(spelled)}; keep one of them."
+            )
+        named[name], said[name] = strength, spelled
+    return named
+
+
+def _attribute_name(spelled: Any, domain: str) -> str:
+    if isinstance(spelled, str) and canonical(spelled):
+        return find(spelled, domain).name  # or refuse what is for another domain
+    table = TABLES[domain]
+    close = difflib.get_close_matches(str(spelled)[:MAX_PHRASE], table)
+    hint = f" (closest: {', '.join(close)})" if close else ""
+    raise OptionError(
+        f"There is no attribute called {show(spelled)}{hint}; choose one of {', '.join(table)}."
+    )

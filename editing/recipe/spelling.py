@@ -15,7 +15,7 @@ __all__ = ["NUMBER", "QUOTED", "read_number", "refuse", "respell", "segments"]
 QUOTED = r'"(?:[^"\\]|\\.)*"'
 # A strength: perhaps a mark (":", "=", "x"), perhaps a sign or its word, and digits up to a space or the end.
 NUMBER = re.compile(
-    r"(?P<mark>\s*[:=]\s*|\s+|(?<=[^\W\d_])(?=[+\-×*])|(?<=\x22)|^)(?:(?:[x×*]|by\s)\s*)?"
+    r"(?P<mark>\s*[:=]\s*|\s+|(?<=[^\W\d_])(?=[+\-×*])|(?<=\x22)|^)(?:(?:[x×*]|(?:by|to|at|of)\s)\s*)?"
     r"(?P<sign>[+\-]|plus\s|minus\s|negative\s)?\s*(?P<digits>\d+(?:\.\d*)?|\.\d+)(?:\s?[x×])?(?=[\s(]|$)",
     re.IGNORECASE,
 )

@@ -96,7 +96,7 @@ def any_value() -> st.SearchStrategy[object]:
 
 def recipe_values() -> st.SearchStrategy[object]:
     """Give what a recipe's JSON may hold: mostly fields as they should be, some values that are not."""
-    names = [name for table in TABLES.values() for name in table]
+    names = [name for table in TABLES.values() for one in table.values() for name in (one.name, one.label)]
     strength = _mostly(st.floats(-2, 2), st.integers(-3, 3))
     text = _fields(
         {"target": _mostly(st.sampled_from(_WORDS) | st.text(max_size=40))},
@@ -123,7 +123,8 @@ def recipe_values() -> st.SearchStrategy[object]:
 
 def lines() -> st.SearchStrategy[str]:
     """Give lines as people type them: names, words, numbers and signs in any order, and any other text."""
-    names = [name.replace("_", gap) for table in TABLES.values() for name in table for gap in " _-"]
+    known = [name for table in TABLES.values() for one in table.values() for name in (one.name, one.label)]
+    names = [name.replace("_", " ").replace(" ", gap) for name in known for gap in " _-"]
     piece = st.one_of(
         st.sampled_from(names),
         st.sampled_from(_WORDS),

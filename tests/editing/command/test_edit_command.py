@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from editing.command.__main__ import main
+from editing.command.edit import plain_options
 from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.file import load_recipe
 from editing.recipe.recipe import ComponentEdit, Recipe, TextEdit
@@ -116,12 +117,24 @@ def test_every_attribute_is_an_option(capsys):
     assert all(f"--{name.replace('_', '-')} X" in listed for name in ATTRIBUTES)
 
 
+def test_labels_are_options_too(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("editing.command.edit.STRIP_SIZE", 64)
+    labels = ["--turn", 1, "--Feminine-to-masculine=-0.5", "--mouth_open", 1, "--make-up", 2]
+    assert run(tmp_path, *labels, "--grid", "Turn,face width", "--mask-rule", "reuse") == 0
+    strengths = {"yaw": 1, "gender": -0.5, "mouth_open": 1, "makeup": 2}
+    assert load_recipe(tmp_path / "astronaut_edit.png") == Recipe(strengths, masks="reuse")
+    assert (tmp_path / "astronaut_grid_yaw_face_width.png").is_file()
+    assert run(tmp_path, "--grid", "turn,yaw") == 1
+    assert "A grid needs two attributes; both are yaw" in capsys.readouterr().err
+    assert plain_options(["--turn", "1", "--", "--turn"]) == ["--yaw", "1", "--", "--turn"]
+
+
 def test_other_directions_and_components_take_the_place_of_ours(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("editing.moves.moves.SAMPLES", 500)
     noise = np.random.default_rng(3)
     np.save(tmp_path / "mine.npy", noise.normal(size=512).astype(np.float32))
     pictures = []
-    for folder, mine in (("ours", []), ("mine", ["--direction", f"eyes-open={tmp_path / 'mine.npy'}"])):
+    for folder, mine in (("ours", []), ("mine", ["--direction", f"Eyes={tmp_path / 'mine.npy'}"])):
         assert run(tmp_path / folder, "--eyes-open", 3, "--mask-rule", "reuse", *mine) == 0
         pictures.append(open_photo(tmp_path / folder / "astronaut_edit.png"))
     assert not np.array_equal(*pictures)

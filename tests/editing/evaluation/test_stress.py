@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from editing.evaluation.stress import faults
+from editing.evaluation.stress.calls import api_arguments
 from editing.evaluation.stress.fuzz import fuzz, kinds
 from editing.evaluation.stress.site import Site, serve
 from editing.evaluation.stress.tally import Tally, is_sentence
@@ -41,6 +42,15 @@ def test_bad_input_ends_in_a_result_or_a_sentence(number, tmp_path):
     assert row.lost == ()
     assert row.tried >= 0.9 * round(CASES * kind.share)
     assert not row.figures.startswith("0 results")
+
+
+def test_arguments_of_calls_end_in_a_result_or_a_sentence(site):
+    kind = api_arguments(site)
+    row = fuzz(kind, 40, seed=14)
+    assert row.lost == ()
+    assert row.tried >= 36
+    results, _, _ = row.figures.partition(" ")
+    assert int(results) >= 5
 
 
 def test_what_is_no_sentence_is_lost():

@@ -247,7 +247,7 @@ def test_a_program_uploads_inverts_and_edits(site, tmp_path):
     assert open_photo(crop).shape == (512, 512, 3)
     assert len(masks) == 5
     assert report["preset"] == "tiny"
-    portrait, whole, _ = client.predict(handle_file(HOPPER), "age +1", api_name="/edit")
+    portrait, whole, *_ = client.predict(handle_file(HOPPER), "age +1", api_name="/edit")
     assert open_photo(portrait).shape == (512, 512, 3)
     assert open_photo(whole).shape == open_photo(HOPPER).shape
 

@@ -20,6 +20,8 @@ from attacked import (
 )
 from PIL import Image
 
+from editing.page.wall import MISFIT
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Iterator[Site]:
@@ -159,7 +161,8 @@ def test_the_brush_keeps_no_millions_of_layers(site):
         (0.7, "face must be a whole number, not 0.7."),
         ("x", "face must be a number, not 'x'."),
         (True, "face must be a number, not True."),
-        ([0], r"face must be a number, not [0]."),
+        ([0], "face must be a number, not a list."),
+        (10**400, "face must be a number, not 1000000000000000000000000000000000000000…."),
         (-1, "There is no face -1; the photo has 1, counted from 0."),
         (1e300, "There is no face 1e+300; the photo has 1, counted from 0."),
     ],
@@ -182,6 +185,11 @@ def test_unknown_and_missing_arguments_are_named(site):
     assert "`fase`" in unknown.json()["detail"]
     missing = site.run(site.number("edit"), [photo]).json()["error"]
     assert missing == "This call needs 2 values, not 1: recipe missing; see the API's description."
+    listed = HTTP.post(site.url("/call/v2/edit"), json=[SECRET])
+    assert (listed.status_code, listed.json()) == (422, {"detail": MISFIT})  # repeats nothing of it
+    strange = HTTP.post(site.url("/call/v2/edit"), json={"\u202e" + "x" * 9000: 1}).json()["detail"]
+    assert strange.isprintable()
+    assert len(strange) < 300
     assert "`color`" in HTTP.post(site.url("/call/v2/edit"), json={"color": 1}).json()["detail"]
 
 

@@ -234,7 +234,7 @@ def test_exactly_three_functions_are_public(client):
 
 def test_a_program_edits_twice_to_the_same_bytes(client):
     results = [client.predict(handle_file(HOPPER), "age +2, blonde hair 0.8", api_name="/edit") for _ in "12"]
-    (portrait, whole, recipe), again = results
+    (portrait, whole, recipe, _), again = results
     assert Path(portrait).read_bytes() == Path(again[0]).read_bytes()
     assert Path(whole).read_bytes() == Path(again[1]).read_bytes()
     assert from_json(recipe) == load_recipe(portrait) == load_recipe(whole)

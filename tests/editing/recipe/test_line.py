@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from editing.recipe.attributes import ATTRIBUTES
+from editing.recipe import attributes
+from editing.recipe.attributes import ATTRIBUTES, CAR_ATTRIBUTES, TABLES, canonical
 from editing.recipe.line import describe, parse
 from editing.recipe.recipe import MASKS, METHODS, ComponentEdit, Recipe, TextEdit
 from samm.errors import OptionError
@@ -51,7 +52,18 @@ def test_every_minus_is_one(sign):
             "smile 2.",
             "Smile 2!",
         ),
-        *("smile\u00a02", "smi\u00adle\u200b 2", "+2 smile", "2 smile", "x2 smile", "smile2", "smile+2"),
+        *(
+            "smile to 2",
+            "smile at 2",
+            "ｓｍｉｌｅ　＋２",
+            "smile\u00a02",
+            "smi\u00adle\u200b 2",
+            "+2 smile",
+            "2 smile",
+            "x2 smile",
+            "smile2",
+            "smile+2",
+        ),
         *(
             "smile 2.0",
             "smile ٢",
@@ -113,6 +125,9 @@ def test_two_changes_however_they_are_parted(line):
         ("no glasses", Recipe({"glasses": -1})),
         ("less smile 2", Recipe({"smile": -2})),
         ("glasses off", Recipe({"glasses": -1})),
+        ("un-smile", Recipe({"smile": -1})),
+        ("anti-age 2", Recipe({"age": -2})),
+        ("void of wrinkles", words("wrinkles", -1)),
         ("smile down 2", Recipe({"smile": -2})),
         ("decrease smile by 2", Recipe({"smile": -2})),
         ("age +2 and no beard", Recipe({"age": 2, "beard": -1})),
@@ -124,6 +139,51 @@ def test_two_changes_however_they_are_parted(line):
 )
 def test_what_is_read_as_meant(line, recipe):
     assert parse(line) == recipe
+
+
+@pytest.mark.parametrize(
+    ("line", "strengths"),
+    [
+        ("turn +1", {"yaw": 1}),
+        ("Turn", {"yaw": 1}),
+        ("TILT −1, Turn2", {"yaw": 2, "pitch": -1}),
+        ("Blond hair +2", {"blond_hair": 2}),
+        ("Feminine to masculine +1", {"gender": 1}),
+        ("+1 feminine-to-masculine", {"gender": 1}),
+        ("smile feminine_to_masculine", {"smile": 1, "gender": 1}),
+        ("make-up 2 Mouth 1", {"mouth_open": 1, "makeup": 2}),
+        ("eyes and mouth", {"mouth_open": 1, "eyes_open": 1}),
+        ("no make-up 2", {"makeup": -2}),
+    ],
+)
+def test_a_label_is_another_name_for_its_attribute(line, strengths):
+    assert parse(line) == Recipe(strengths)
+
+
+@pytest.mark.parametrize("domain", TABLES)
+@pytest.mark.parametrize("gap", [" ", "-", "_", "  "])
+@pytest.mark.parametrize("case", [str, str.upper, str.lower])
+def test_each_label_and_name_is_read_and_the_name_is_written(domain, gap, case):
+    for name, attribute in TABLES[domain].items():
+        for said in (name.replace("_", gap), attribute.label.replace(" ", gap)):
+            recipe = parse(f"{case(said)} -1.5", domain)
+            assert recipe == Recipe({name: -1.5}, domain=domain)
+            assert describe(recipe) == f"{name.replace('_', ' ')} −1.5"
+
+
+def test_names_and_labels_of_one_attribute_are_one_and_words_in_quotes_stay_words():
+    assert refusal("turn +1, yaw 2") == "The yaw is given twice; keep one of them."
+    assert parse('"turn" 2') == words("turn", 2)
+    assert describe(words("mouth", 2)) == '"mouth" 2.0'
+    assert "is for cars" in refusal("boxier 1")
+    with pytest.raises(OptionError, match="The attribute yaw is for faces"):
+        parse("turn 1", "car")
+
+
+def test_a_name_that_could_mean_two_attributes_is_refused(monkeypatch):
+    assert canonical("boxier") == CAR_ATTRIBUTES["cube"].name
+    monkeypatch.setitem(attributes._NAMES, "hair", ["blond_hair", "black_hair"])
+    assert refusal("hair +1") == "The name hair can mean blond_hair or black_hair; write one of these."
 
 
 @pytest.mark.parametrize(
@@ -143,6 +203,8 @@ def test_what_is_read_as_meant(line, recipe):
         ("smile <2", 7, "cannot be read"),
         ("smile 1e1", 1, "a number stands amid words"),
         ("smile two", 1, "a number stands amid words"),
+        ("smile ½", 7, "it is no plain number"),
+        ("smile²", 6, "it is no plain number"),
         ("smile and beard 2", 1, "one strength follows several names"),
         ("age +2 blonde hair", 8, "it follows a strength"),
         ("age +2 no beard", 8, "it follows a strength"),

@@ -103,6 +103,9 @@ def test_a_denial_at_a_negative_strength_is_refused_and_described_plainly():
         ("in her thirties", Age(0, 35)),
         ("in his early 20s", Age(0, 22)),
         ("late fifties", Age(0, 58)),
+        ("forty-something", Age(0, 45)),
+        ("60ish", Age(0, 60)),
+        ("80 y.o.", Age(0, 80)),
         ("10 years older", Age(1, 10)),
         ("ten years younger", Age(1, -10)),
         ("-10 years", Age(1, -10)),
@@ -120,7 +123,15 @@ def test_ages(phrase, age):
 
 
 @pytest.mark.parametrize(
-    "phrase", ["a 20 year old man", "over 60", "a man of 60", "older than sixty", "130 years old"]
+    "phrase",
+    [
+        "a 20 year old man",
+        "over 60",
+        "a 30-something man",
+        "a man of 60",
+        "older than sixty",
+        "130 years old",
+    ],
 )
 def test_an_age_that_is_not_understood_says_how_to_ask(phrase):
     with pytest.raises(OptionError, match="write it like “60 years old” or “10 years younger”"):

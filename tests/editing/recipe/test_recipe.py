@@ -134,6 +134,19 @@ def test_unknown_attribute_is_refused_with_the_closest_names() -> None:
     assert "closest" not in refusal(Recipe, {"xyz": 1})
 
 
+def test_a_label_is_taken_for_the_name_which_is_what_is_kept() -> None:
+    recipe = from_json(
+        '{"recipe": 1, "attributes": {"Turn": 1, "FEMININE to-masculine": -0.5, "make-up": 2}}'
+    )
+    assert dict(recipe.attributes) == {"yaw": 1, "gender": -0.5, "makeup": 2}
+    assert to_json(recipe) == '{"recipe": 1, "attributes": {"yaw": 1.0, "gender": -0.5, "makeup": 2.0}}'
+    assert Recipe({"yaw": 2}).with_attribute("Turn", -1) == Recipe({"yaw": -1})
+    assert refusal(Recipe, {"yaw": 1, "Turn": 0}) == (
+        "The recipe says yaw twice, as 'yaw' and 'Turn'; keep one of them."
+    )
+    assert "The attribute cube is for cars" in refusal(Recipe, {"Boxier": 1})
+
+
 @pytest.mark.parametrize(
     "strength", [4.001, -9, float("nan"), float("inf"), True, "2", None, 10**400], ids=lambda s: str(s)[:6]
 )
