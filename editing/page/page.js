@@ -107,5 +107,5 @@
   });
 
   // After an upload the stage comes into view.
-  button("use")?.closest("#header")?.addEventListener("change", () => button("state")?.scrollIntoView());
+  button("use")?.closest("#header")?.addEventListener("change", () => button("page")?.scrollIntoView());
 };

@@ -146,6 +146,8 @@ def paint(page: Page, points: Sequence[tuple[float, float]], color: str = "white
     editor = page.locator("#mask_edit")
     if not editor.is_visible():
         page.locator("#brush_on").click()
+        wait_status(page, re.compile("^Paint white"))
+        page.wait_for_timeout(500)  # the picture is loaded into the canvas without a sign
     canvas = editor.locator(".pixi-target canvas")
     expect(canvas).to_be_visible(timeout=WAIT_MS)
     named = editor.get_by_role("button", name=re.compile(f"^{color}", re.IGNORECASE))
