@@ -29,10 +29,12 @@ from editing.moves.moves import Moves
 from editing.recipe.file import provenance
 from editing.recipe.line import parse
 from editing.recipe.recipe import Recipe
+from editing.turning import head_flow, split, still, turned
 from samm.crop.crop import Crop
 from samm.crop.domains import FACES
 from samm.inversion import Inversion, drawing_model
 from samm.method.alignment import Alignment, aligner, replay
+from samm.method.blending import blend
 from samm.method.gathering import gather
 from samm.models import Model, shared
 from samm.networks.generators import Adapt
@@ -131,7 +133,25 @@ def edit_all(
     """
     model = model or shared(inversion.preset)
     tools = tools or _tools_of(model)
-    return _draw(inversion, recipes, drawing_model(model, inversion), tools, size or model.resolution)
+    model, size = drawing_model(model, inversion), size or model.resolution
+    parts = [split(recipe, inversion) for recipe in recipes]
+    edits = _draw(inversion, [rest for rest, _ in parts], model, tools, size)
+    for i, (rest, turn) in enumerate(parts):
+        if turn:
+            code = move_code(inversion, recipes[i], tools)
+            flow = head_flow(inversion, turn, model, tools)
+            edits[i] = replace(_turned(edits[i], rest, flow), w_plus=code, recipe=recipes[i])
+    return edits
+
+
+def _turned(edited: Edit, rest: Recipe, flow: Tensor) -> Edit:
+    """Bend the finished picture of the rest of a recipe, which is the photo where there is no rest."""
+    size = edited.size
+    stays = still(flow, size)
+    if rest.is_empty:
+        return replace(edited, aligned_pm1=turned(edited.photo_pm1, flow), gathered=stays)
+    picture = blend(edited.photo_pm1, edited.aligned_pm1, edited.gathered)
+    return replace(edited, aligned_pm1=turned(picture, flow), gathered=stays * edited.gathered)
 
 
 @lru_cache(maxsize=2)

@@ -24,9 +24,11 @@ __all__ = [
     "FRINGE",
     "HAIR",
     "HEAD",
+    "INNER_FACE",
     "PSNR_LIMIT",
     "REGIONS",
     "ROUNDING",
+    "TURNING",
     "Ellipse",
     "Region",
     "background",
@@ -79,9 +81,9 @@ def _any(parts: Iterable[Ellipse], size: int) -> np.ndarray:
     return marked
 
 
-_INNER_FACE = Ellipse(0, 0.14, 0.5, 0.66)  # from the forehead to the chin
+_FACE_OVAL = Ellipse(0, 0.14, 0.5, 0.66)  # from the forehead to the chin
 HEAD = Region("head", (Ellipse(0, 0, *FACE),))
-HAIR = Region("hair", (Ellipse(0, -0.1, 1.0, 1.05),), (_INNER_FACE,))
+HAIR = Region("hair", (Ellipse(0, -0.1, 1.0, 1.05),), (_FACE_OVAL,))
 SKIN = Region("skin", (Ellipse(0, 0.12, 0.62, 0.75), Ellipse(0, 0.95, 0.5, 0.3)))
 FRINGE = Region("forehead and hair", (Ellipse(0, -0.5, 0.8, 0.5),))
 EYES = Region("eyes", (Ellipse(-0.25, -0.06, 0.2, 0.13), Ellipse(0.25, -0.06, 0.2, 0.13)))
@@ -96,6 +98,8 @@ MOUTH = Region("mouth and cheeks", (Ellipse(0, 0.4, 0.5, 0.36),))
 JAW = Region("lower face", (Ellipse(0, 0.5, 0.62, 0.48),))
 
 CROWN = Region("crown", (Ellipse(0, -1.0, 1.1, 0.78),))  # above the brows, where a hat sits
+INNER_FACE = Region("inner face", (_FACE_OVAL,))
+TURNING = Region("turning head", (Ellipse(0, -0.15, 0.78, 0.8),))  # without the neck
 
 REGIONS: dict[str, Region] = {
     **dict.fromkeys(("age", "yaw", "pitch", "gender", "face_width"), HEAD),

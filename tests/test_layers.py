@@ -35,6 +35,7 @@ FLOORS = [
     "editing.hats",
     "editing.carrying",
     "editing.masks",
+    "editing.turning",
     "editing.edit",
     "editing.strip",
     "editing",
