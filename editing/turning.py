@@ -36,13 +36,15 @@ from samm.networks.ops import scaled
 __all__ = ["head_flow", "split", "still", "turned"]
 
 TURNS = ("yaw", "pitch", "face_width")  # attributes that move a head and change nothing else
-STRONGEST = 2.0  # that is drawn; beyond it the motion is lengthened, since drawings grow poor
+GAIN = 1.2  # makes up for what blurs take from the motion: a face then turns as far as when it was drawn
+STRONGEST = 2.0  # that is drawn; beyond it the motion is lengthened, since drawings grow poor, by the
+BEYOND = 0.5  # power of the excess, since a cheek can be stretched only so far
 COARSE, FINE = 32, SIZES[-1]  # resolutions of the maps that show the motion
 EDGE_PX = 6.0  # deviation of the outline of the face, at FINE
 HEAD_PX = 3.0  # and of the outline of what may move
 END_PX = 10  # from where it may move to where it certainly does not
 AT_REST = 0.5  # weight of the latter
-SMOOTH_PX = 3.0
+SMOOTH_PX = 5.0  # with less of it a stretched cheek gets creases
 STILL = (0.02, 0.1)  # pixels at FINE: at rest, moved
 
 
@@ -75,7 +77,7 @@ def head_flow(inversion: Inversion, turn: Recipe, model: Model, tools: Moves) ->
     coarse = _settled(match(first[COARSE], second[COARSE]))
     exact = follow(coarse, first[FINE], second[FINE])
     flow = torch.lerp(scaled(coarse, FINE), exact, soft(INNER_FACE, FINE, EDGE_PX))
-    return longer * _settled(flow)
+    return GAIN * longer**BEYOND * _settled(flow)
 
 
 def _settled(flow: Tensor) -> Tensor:
