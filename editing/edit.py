@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from editing.carrying import carry
-from editing.focus import focus, placed
+from editing.focus import changes_hair, focus, placed
+from editing.hair import Hairless, hairless_in
 from editing.hats import hat
 from editing.masks import WORK_SIZE, adaptive_mask
 from editing.moves import components as ganspace
@@ -177,12 +178,14 @@ def _draw(
     wanted = {i: recipe for i, recipe in enumerate(recipes) if i not in edits}
     fitted = inversion.masks and any(recipe.masks == "adaptive" for recipe in wanted.values())
     things = hat(inversion.photo_pm1, WORK_SIZE) if fitted and inversion.domain == FACES else None
+    colored = inversion.domain == FACES and any(changes_hair(recipe.attributes) for recipe in wanted.values())
+    hairless = hairless_in(inversion) if colored else None
     bases = {i: base for i, recipe in wanted.items() if (base := _base(recipe))}
     each = list(dict.fromkeys([*wanted.values(), *bases.values()]))  # a grid's bases recur, and stand in it
     drawn = dict(zip(each, _pictures(inversion, each, model, tools, size), strict=True))
     for i, recipe in wanted.items():
         first = drawn[bases[i]].picture if i in bases else None
-        edits[i] = _finish(inversion, crop, recipe, drawn[recipe], first, things)
+        edits[i] = _finish(inversion, crop, recipe, drawn[recipe], first, things, hairless)
     return [edits[i] for i in range(len(recipes))]
 
 
@@ -275,10 +278,12 @@ def _finish(
     drawing: _Drawing,
     first: Tensor | None,
     things: Tensor | None,
+    hairless: Hairless | None,
 ) -> Edit:
     """Keep the edit to its place, fit the mask to it and carry the photo over.
 
-    `first` is the drawing of its base, if it has one, and `things` are foreign things in the photo.
+    `first` is the drawing of its base, if it has one, and `things` are foreign things in the photo,
+    which has no hair where it is `hairless`.
     """
     picture, gathered = drawing.picture, drawing.gathered
     size = picture.shape[-1]
@@ -286,7 +291,7 @@ def _finish(
         picture = area_resize(inversion.aligned_pm1, size)
     else:
         photo, before = (area_resize(x, size) for x in (inversion.photo_pm1, inversion.anchor_pm1))
-        picture = focus(before if first is None else first, picture, placed(recipe.attributes))
+        picture = focus(before if first is None else first, picture, placed(recipe.attributes), hairless)
         if recipe.masks == "adaptive" and inversion.masks:
             gathered = adaptive_mask(gathered, inversion.predicted, *inversion.views_pm1, picture, things)
         if inversion.anchor is not None:

@@ -31,6 +31,7 @@ FLOORS = [
     "editing.recipe",
     "editing.moves",
     "editing.places",
+    "editing.hair",
     "editing.focus",
     "editing.hats",
     "editing.carrying",

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import samm
+from editing import hair
 from editing.carrying import carry
 from editing.edit import edit, edit_all, move_code
 from editing.masks import COMPARE_SIZE
@@ -132,6 +133,13 @@ def test_a_drawing_that_several_recipes_start_from_is_made_once(small, tiny, too
     recipes = grid(Recipe(), "age", "smile", 3)
     edit_all(small, recipes, tiny, tools)
     assert sum(drawn) == len(recipes) - 1  # without the empty one; each base is a recipe of the grid
+
+
+def test_hair_that_is_none_keeps_its_color(small, tiny, tools, monkeypatch):
+    blond = Recipe({"blond_hair": 2.0})
+    assert differ(edit(small, blond, tiny, tools).blended, small.photo_u8) > 10
+    monkeypatch.setattr(hair, "covered", lambda *pictures: torch.ones(1, 1, 128, 128))
+    assert differ(edit(small, blond, tiny, tools).blended, small.photo_u8) <= 1
 
 
 def test_mask_strength_only_blends_again(older, small, drawn):
