@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from editing.carrying import carry
+from editing.carrying import carry, face_motion
 from editing.focus import changes_hair, focus, placed
 from editing.hair import Hairless, hairless_in
 from editing.hats import hat
@@ -295,7 +295,8 @@ def _finish(
         if recipe.masks == "adaptive" and inversion.masks:
             gathered = adaptive_mask(gathered, inversion.predicted, *inversion.views_pm1, picture, things)
         if inversion.anchor is not None:
-            picture = carry(photo, before, picture)
+            flow = face_motion(before, picture) if inversion.domain == FACES else None
+            picture = carry(photo, before, picture, flow)
     return Edit(crop=crop, w_plus=drawing.code, aligned_pm1=picture, gathered=gathered, recipe=recipe)
 
 

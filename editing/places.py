@@ -19,6 +19,7 @@ from samm.method.regions import blur
 from samm.metrics import psnr
 
 __all__ = [
+    "CREASES",
     "CROWN",
     "FACE",
     "FRINGE",
@@ -98,6 +99,7 @@ MOUTH = Region("mouth and cheeks", (Ellipse(0, 0.4, 0.5, 0.36),))
 JAW = Region("lower face", (Ellipse(0, 0.5, 0.62, 0.48),))
 
 CROWN = Region("crown", (Ellipse(0, -1.0, 1.1, 0.78),))  # above the brows, where a hat sits
+CREASES = Region("creases", (Ellipse(0, 0.46, 0.5, 0.3),), (Ellipse(0, 0.14, 0.3, 0.2),))  # beside the mouth
 INNER_FACE = Region("inner face", (_FACE_OVAL,))
 TURNING = Region("turning head", (Ellipse(0, -0.15, 0.78, 0.8),))  # without the neck
 

@@ -9,7 +9,7 @@ import torch
 
 import samm
 from editing import hair
-from editing.carrying import carry
+from editing.carrying import carry, face_motion
 from editing.edit import edit, edit_all, move_code
 from editing.masks import COMPARE_SIZE
 from editing.moves import moves as moves_module
@@ -213,7 +213,9 @@ def test_recomputing_is_a_fresh_alignment(small, tiny, tools):
         adapt, alignment = aligner(tiny.samm, features, small.options.iterations)
         follow, correction = small.readout.follow(adapt)
         aligned = tiny.generator.synthesize(edited.w_plus, follow) + correction(512)
-    carried = carry(small.photo_pm1, small.anchor_pm1, aligned.clamp(-1, 1))
+        aligned = aligned.clamp(-1, 1)
+    moves = face_motion(small.anchor_pm1, aligned)
+    carried = carry(small.photo_pm1, small.anchor_pm1, aligned, moves)
     assert np.array_equal(edited.aligned, to_u8(carried))
     assert torch.equal(edited.gathered, gather(alignment.masks.values(), 512))
 
