@@ -295,9 +295,14 @@ def _finish(
         if recipe.masks == "adaptive" and inversion.masks:
             gathered = adaptive_mask(gathered, inversion.predicted, *inversion.views_pm1, picture, things)
         if inversion.anchor is not None:
-            flow = face_motion(before, picture) if inversion.domain == FACES else None
-            picture = carry(photo, before, picture, flow)
+            moves = inversion.domain == FACES and not _is_of_hair(recipe)
+            picture = carry(photo, before, picture, face_motion(before, picture) if moves else None)
     return Edit(crop=crop, w_plus=drawing.code, aligned_pm1=picture, gathered=gathered, recipe=recipe)
+
+
+def _is_of_hair(recipe: Recipe) -> bool:
+    """Tell whether a recipe changes nothing but hair, which leaves the face where it is."""
+    return not recipe.texts and not recipe.components and all(changes_hair([n]) for n in recipe.attributes)
 
 
 def _crop_at(inversion: Inversion, size: int) -> Crop:
