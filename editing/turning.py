@@ -33,7 +33,7 @@ from samm.method.regions import blur, rise, spread, widen
 from samm.models import Model
 from samm.networks.ops import scaled
 
-__all__ = ["head_flow", "split", "still", "turned"]
+__all__ = ["TURNS", "head_flow", "split", "still", "turned"]
 
 TURNS = ("yaw", "pitch", "face_width")  # attributes that move a head and change nothing else
 GAIN = 1.2  # makes up for what blurs take from the motion: a face then turns as far as when it was drawn

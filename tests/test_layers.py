@@ -38,6 +38,7 @@ FLOORS = [
     "editing.masks",
     "editing.turning",
     "editing.edit",
+    "editing.check",
     "editing.strip",
     "editing",
     "editing.evaluation",
