@@ -5,22 +5,28 @@ added to the edited one, as far as the edit leaves its reason in place. The rest
 different limits: color and light stay wherever the drawing keeps about the same color, and detail (pores,
 strands, the weave of a hat) wherever it keeps its structure, though its color may have changed.
 
-    x̂_edit + s · high(x − x̂) + c · low(x − x̂)
+    x̂_edit + s · high(W(x − x̂)) + c · low(W(x − x̂))
 
-with x̂ the un-edited drawing, x̂_edit the edited one, s the structure that stays and c the color. Where an edit
-does nothing this is the photo itself; where it moves something, it is what the generator draws.
+with x̂ the un-edited drawing, x̂_edit the edited one, s the structure that stays and c the color. W lets it all
+move along where the face moves, as cheeks and nostrils do in a smile; s and c then judge W(x̂). Where an edit
+does nothing this is the photo itself; where it changes something, it is what the generator draws. Beside a
+mouth that moves a strong line is a fold, and goes sooner than pores do.
 
 Shapes: S edge of the picture, V edge of views.
 """
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
-from samm.method.regions import apart, blur, rise
+from editing.places import CREASES, INNER_FACE, soft
+from samm.method.alignment import warp
+from samm.method.motion import SIZES, follow
+from samm.method.regions import apart, blur, rise, widen
 from samm.networks.ops import area_resize, scaled
 
-__all__ = ["carry"]
+__all__ = ["carry", "face_motion"]
 
 COMPARE_SIZE = 256  # edge at which pictures are compared
 WORK_SIZE = 128  # edge of the maps made from that; lengths below are its pixels, but for `LOW_PX`
@@ -28,25 +34,58 @@ COLOR = (0.1, 0.4)  # largest channel's change, of a range of 2: all of the colo
 STRUCTURE = (0.03, 0.10)  # the same of the change's fine part
 LOW_PX = 4.0  # deviation that parts low from high, at COMPARE_SIZE
 SOFT_PX = 2.0
+FACE_PX, CREASE_PX = 6.0, 5.0  # deviations of the outlines of what moves and of where folds are
+MOVES = 0.1  # change in the face below which nothing is taken to move
+WAY = (0.5, 2.0)  # pixels that a fold's surroundings move: it stays as it is, it goes
+WAY_PX = 4  # how far around
+FOLD = 0.05  # mean strength of a line that counts twice
 
 
-def carry(photo_pm1: Tensor, before_pm1: Tensor, after_pm1: Tensor) -> Tensor:
+def face_motion(before_pm1: Tensor, after_pm1: Tensor) -> Tensor:
+    """See how the face itself moves between two drawings (1, 3, S, S): a flow (1, 2, V, V), see `motion`."""
+    size = SIZES[-1]
+    before, after = (area_resize(picture, size) for picture in (before_pm1, after_pm1))
+    place = soft(INNER_FACE, size, FACE_PX)
+    if (place * apart(before, after, size)).max() < MOVES:
+        return torch.zeros(1, 2, size, size)
+    return place * follow(torch.zeros(1, 2, SIZES[0], SIZES[0]), before, after)
+
+
+def carry(photo_pm1: Tensor, before_pm1: Tensor, after_pm1: Tensor, flow: Tensor | None = None) -> Tensor:
     """Add to an edited drawing what of the photo it should still show.
 
     Args:
         photo_pm1: (1, 3, S, S), the crop.
         before_pm1: (1, 3, S, S), the un-edited drawing.
         after_pm1: (1, 3, S, S), the edited one.
+        flow: (1, 2, V, V), how a face moves, from `face_motion`; nothing does if None.
 
     Returns:
         (1, 3, S, S) in -1…1.
     """
     size = photo_pm1.shape[-1]
     before, after = (area_resize(picture, COMPARE_SIZE) for picture in (before_pm1, after_pm1))
-    change = after - before
-    fine = (change - blur(change, LOW_PX)).abs().amax(1, keepdim=True)
-    structure = scaled(1 - rise(blur(area_resize(fine, WORK_SIZE), SOFT_PX), STRUCTURE), size)
-    color = scaled(1 - rise(blur(apart(before, after, WORK_SIZE), SOFT_PX), COLOR), size)
     missing = photo_pm1 - before_pm1
-    low = scaled(blur(area_resize(missing, COMPARE_SIZE), LOW_PX), size)
+    if flow is not None and flow.any():
+        missing, before = (warp(x, scaled(flow, x.shape[-1])) for x in (missing, before))
+    seen = area_resize(missing, COMPARE_SIZE)
+    low = blur(seen, LOW_PX)
+    fine = _fine(after - before)
+    if flow is not None:
+        fine = fine * (1 + _folds(flow) * _fine(seen) / FOLD)
+    structure = scaled(1 - rise(fine, STRUCTURE), size)
+    color = scaled(1 - rise(blur(apart(before, after, WORK_SIZE), SOFT_PX), COLOR), size)
+    low = scaled(low, size)
     return (after_pm1 + structure * (missing - low) + color * low).clamp(-1, 1)
+
+
+def _fine(picture: Tensor) -> Tensor:
+    """Measure the fine part of a picture around each place: (1, 1, V, V)."""
+    fine = (picture - blur(picture, LOW_PX)).abs().amax(1, keepdim=True)
+    return blur(area_resize(fine, WORK_SIZE), SOFT_PX)
+
+
+def _folds(flow: Tensor) -> Tensor:
+    """Mark where lines of the photo are folds that a moving mouth makes or takes: (1, 1, V, V) in 0…1."""
+    way_px = scaled(flow, WORK_SIZE).square().sum(1, keepdim=True).sqrt() * (WORK_SIZE / 2)
+    return rise(widen(way_px, WAY_PX), WAY) * soft(CREASES, WORK_SIZE, CREASE_PX)

@@ -18,8 +18,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from editing.carrying import carry
-from editing.focus import focus, placed
+from editing.carrying import carry, face_motion
+from editing.focus import changes_hair, focus, placed
+from editing.hair import Hairless, hairless_in
 from editing.hats import hat
 from editing.masks import WORK_SIZE, adaptive_mask
 from editing.moves import components as ganspace
@@ -29,10 +30,12 @@ from editing.moves.moves import Moves
 from editing.recipe.file import provenance
 from editing.recipe.line import parse
 from editing.recipe.recipe import Recipe
+from editing.turning import head_flow, split, still, turned
 from samm.crop.crop import Crop
 from samm.crop.domains import FACES
 from samm.inversion import Inversion, drawing_model
 from samm.method.alignment import Alignment, aligner, replay
+from samm.method.blending import blend
 from samm.method.gathering import gather
 from samm.models import Model, shared
 from samm.networks.generators import Adapt
@@ -131,7 +134,25 @@ def edit_all(
     """
     model = model or shared(inversion.preset)
     tools = tools or _tools_of(model)
-    return _draw(inversion, recipes, drawing_model(model, inversion), tools, size or model.resolution)
+    model, size = drawing_model(model, inversion), size or model.resolution
+    parts = [split(recipe, inversion) for recipe in recipes]
+    edits = _draw(inversion, [rest for rest, _ in parts], model, tools, size)
+    for i, (rest, turn) in enumerate(parts):
+        if turn:
+            code = move_code(inversion, recipes[i], tools)
+            flow = head_flow(inversion, turn, model, tools)
+            edits[i] = replace(_turned(edits[i], rest, flow), w_plus=code, recipe=recipes[i])
+    return edits
+
+
+def _turned(edited: Edit, rest: Recipe, flow: Tensor) -> Edit:
+    """Bend the finished picture of the rest of a recipe, which is the photo where there is no rest."""
+    size = edited.size
+    stays = still(flow, size)
+    if rest.is_empty:
+        return replace(edited, aligned_pm1=turned(edited.photo_pm1, flow), gathered=stays)
+    picture = blend(edited.photo_pm1, edited.aligned_pm1, edited.gathered)
+    return replace(edited, aligned_pm1=turned(picture, flow), gathered=stays * edited.gathered)
 
 
 @lru_cache(maxsize=2)
@@ -157,12 +178,14 @@ def _draw(
     wanted = {i: recipe for i, recipe in enumerate(recipes) if i not in edits}
     fitted = inversion.masks and any(recipe.masks == "adaptive" for recipe in wanted.values())
     things = hat(inversion.photo_pm1, WORK_SIZE) if fitted and inversion.domain == FACES else None
+    colored = inversion.domain == FACES and any(changes_hair(recipe.attributes) for recipe in wanted.values())
+    hairless = hairless_in(inversion) if colored else None
     bases = {i: base for i, recipe in wanted.items() if (base := _base(recipe))}
     each = list(dict.fromkeys([*wanted.values(), *bases.values()]))  # a grid's bases recur, and stand in it
     drawn = dict(zip(each, _pictures(inversion, each, model, tools, size), strict=True))
     for i, recipe in wanted.items():
         first = drawn[bases[i]].picture if i in bases else None
-        edits[i] = _finish(inversion, crop, recipe, drawn[recipe], first, things)
+        edits[i] = _finish(inversion, crop, recipe, drawn[recipe], first, things, hairless)
     return [edits[i] for i in range(len(recipes))]
 
 
@@ -255,10 +278,12 @@ def _finish(
     drawing: _Drawing,
     first: Tensor | None,
     things: Tensor | None,
+    hairless: Hairless | None,
 ) -> Edit:
     """Keep the edit to its place, fit the mask to it and carry the photo over.
 
-    `first` is the drawing of its base, if it has one, and `things` are foreign things in the photo.
+    `first` is the drawing of its base, if it has one, and `things` are foreign things in the photo,
+    which has no hair where it is `hairless`.
     """
     picture, gathered = drawing.picture, drawing.gathered
     size = picture.shape[-1]
@@ -266,12 +291,18 @@ def _finish(
         picture = area_resize(inversion.aligned_pm1, size)
     else:
         photo, before = (area_resize(x, size) for x in (inversion.photo_pm1, inversion.anchor_pm1))
-        picture = focus(before if first is None else first, picture, placed(recipe.attributes))
+        picture = focus(before if first is None else first, picture, placed(recipe.attributes), hairless)
         if recipe.masks == "adaptive" and inversion.masks:
             gathered = adaptive_mask(gathered, inversion.predicted, *inversion.views_pm1, picture, things)
         if inversion.anchor is not None:
-            picture = carry(photo, before, picture)
+            moves = inversion.domain == FACES and not _is_of_hair(recipe)
+            picture = carry(photo, before, picture, face_motion(before, picture) if moves else None)
     return Edit(crop=crop, w_plus=drawing.code, aligned_pm1=picture, gathered=gathered, recipe=recipe)
+
+
+def _is_of_hair(recipe: Recipe) -> bool:
+    """Tell whether a recipe changes nothing but hair, which leaves the face where it is."""
+    return not recipe.texts and not recipe.components and all(changes_hair([n]) for n in recipe.attributes)
 
 
 def _crop_at(inversion: Inversion, size: int) -> Crop:

@@ -3,7 +3,7 @@
 A direction of W moves what goes together in faces, so blond hair comes with light skin and blue eyes, and a
 smile with narrow eyes. In an aligned crop each attribute has its place, and outside of it the drawing stays
 as it was. Hair has no fixed outline: within its place only what changes clearly counts, since hair takes the
-new color and skin, wall and coat just take a tint.
+new color and skin, wall and coat just take a tint. What is known to be no hair is left out.
 
 Shapes: N pictures, S edge of the picture, V edge of the map.
 """
@@ -16,11 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from editing.hair import Hairless
 from editing.places import FRINGE, HAIR, HEAD, REGIONS, soft
 from samm.method.regions import apart, blur, rise
 from samm.networks.ops import area_resize
 
-__all__ = ["focus", "placed"]
+__all__ = ["changes_hair", "focus", "placed"]
 
 COMPARE_SIZE = 256  # edge at which pictures are compared
 WORK_SIZE = 128  # edge of the map made from that; lengths below are its pixels
@@ -28,6 +29,7 @@ EDGE_PX = 5.0  # deviation of a place's soft outline
 SOFT_PX = 1.5  # and of the change's blur
 CLEAREST = 0.98  # quantile of the change that is an edit's clearest
 TINT = {HAIR.name: (0.25, 0.5), FRINGE.name: (0.4, 0.7)}  # shares of it: just a tint, surely a new color
+MOSTLY = (0.6, 0.72)  # share of the hair that an edit finds which is none: colored all the same, left alone
 
 
 def placed(attributes: Iterable[str]) -> set[str]:
@@ -35,30 +37,44 @@ def placed(attributes: Iterable[str]) -> set[str]:
     return {name for name in attributes if name in REGIONS and REGIONS[name] is not HEAD}
 
 
-def focus(before_pm1: Tensor, after_pm1: Tensor, attributes: Iterable[str]) -> Tensor:
+def changes_hair(attributes: Iterable[str]) -> bool:
+    """Tell whether any of some attributes lives in the hair."""
+    return any(REGIONS.get(name) is HAIR for name in attributes)
+
+
+def focus(
+    before_pm1: Tensor, after_pm1: Tensor, attributes: Iterable[str], hairless: Hairless | None = None
+) -> Tensor:
     """Take back what attributes change outside their places.
 
     Args:
         before_pm1: (1, 3, S, S), the drawing without them.
         after_pm1: (1, 3, S, S), the one with them and nothing else new.
         attributes: from `placed`; without any, all stays as it is drawn.
+        hairless: where the photo has no hair, if that is known.
     """
     regions = {REGIONS[name].name: REGIONS[name] for name in attributes}
     if not regions:
         return after_pm1
     place = torch.zeros(1, 1, WORK_SIZE, WORK_SIZE)
     for region in regions.values():
-        outline = _hair(before_pm1, after_pm1) if region is HAIR else soft(region, WORK_SIZE, EDGE_PX)
+        outline = (
+            _hair(before_pm1, after_pm1, hairless) if region is HAIR else soft(region, WORK_SIZE, EDGE_PX)
+        )
         place = place.maximum(outline)
     size = before_pm1.shape[-1]
     place = F.interpolate(place, size=(size, size), mode="bilinear", align_corners=False)
     return before_pm1 + place * (after_pm1 - before_pm1)
 
 
-def _hair(before_pm1: Tensor, after_pm1: Tensor) -> Tensor:
+def _hair(before_pm1: Tensor, after_pm1: Tensor, hairless: Hairless | None) -> Tensor:
     """Find the hair that an edit colors, (1, 1, V, V) in 0…1."""
     before, after = (area_resize(x, COMPARE_SIZE) for x in (before_pm1, after_pm1))
     change = blur(apart(before, after, WORK_SIZE), SOFT_PX)
     change = change / change.flatten().quantile(CLEAREST).clamp_min(1e-6)
-    parts = [soft(part, WORK_SIZE, EDGE_PX) * rise(change, TINT[part.name]) for part in (HAIR, FRINGE)]
-    return parts[0].maximum(parts[1])
+    hair, fringe = (soft(part, WORK_SIZE, EDGE_PX) * rise(change, TINT[part.name]) for part in (HAIR, FRINGE))
+    outline = hair.maximum(fringe)
+    if hairless is None:
+        return outline
+    shares = [(hair * part).sum() / hair.sum().clamp_min(1e-6) for part in (hairless.bare, hairless.covered)]
+    return outline * (1 - blur(hairless.bare, SOFT_PX)) * (1 - rise(torch.stack(shares).amax(), MOSTLY))

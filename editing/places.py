@@ -19,14 +19,17 @@ from samm.method.regions import blur
 from samm.metrics import psnr
 
 __all__ = [
+    "CREASES",
     "CROWN",
     "FACE",
     "FRINGE",
     "HAIR",
     "HEAD",
+    "INNER_FACE",
     "PSNR_LIMIT",
     "REGIONS",
     "ROUNDING",
+    "TURNING",
     "Ellipse",
     "Region",
     "background",
@@ -79,9 +82,9 @@ def _any(parts: Iterable[Ellipse], size: int) -> np.ndarray:
     return marked
 
 
-_INNER_FACE = Ellipse(0, 0.14, 0.5, 0.66)  # from the forehead to the chin
+_FACE_OVAL = Ellipse(0, 0.14, 0.5, 0.66)  # from the forehead to the chin
 HEAD = Region("head", (Ellipse(0, 0, *FACE),))
-HAIR = Region("hair", (Ellipse(0, -0.1, 1.0, 1.05),), (_INNER_FACE,))
+HAIR = Region("hair", (Ellipse(0, -0.1, 1.0, 1.05),), (_FACE_OVAL,))
 SKIN = Region("skin", (Ellipse(0, 0.12, 0.62, 0.75), Ellipse(0, 0.95, 0.5, 0.3)))
 FRINGE = Region("forehead and hair", (Ellipse(0, -0.5, 0.8, 0.5),))
 EYES = Region("eyes", (Ellipse(-0.25, -0.06, 0.2, 0.13), Ellipse(0.25, -0.06, 0.2, 0.13)))
@@ -96,6 +99,9 @@ MOUTH = Region("mouth and cheeks", (Ellipse(0, 0.4, 0.5, 0.36),))
 JAW = Region("lower face", (Ellipse(0, 0.5, 0.62, 0.48),))
 
 CROWN = Region("crown", (Ellipse(0, -1.0, 1.1, 0.78),))  # above the brows, where a hat sits
+CREASES = Region("creases", (Ellipse(0, 0.46, 0.5, 0.3),), (Ellipse(0, 0.14, 0.3, 0.2),))  # beside the mouth
+INNER_FACE = Region("inner face", (_FACE_OVAL,))
+TURNING = Region("turning head", (Ellipse(0, -0.15, 0.78, 0.8),))  # without the neck
 
 REGIONS: dict[str, Region] = {
     **dict.fromkeys(("age", "yaw", "pitch", "gender", "face_width"), HEAD),

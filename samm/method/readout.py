@@ -163,9 +163,11 @@ def _main_axes(generator: Generator) -> Tensor:
     return (axes * variances.clamp_min(0).sqrt()).T[-PROBES:] * REACH
 
 
-def probe_maps(generator: Generator, codes: Tensor, adapt: Adapt | None) -> dict[int, Tensor]:
-    """Draw the maps of probe codes (N, L, 512) up to `PROBED` and no further."""
-    keep, maps = record(adapt, PROBED)
+def probe_maps(
+    generator: Generator, codes: Tensor, adapt: Adapt | None, top: int = PROBED
+) -> dict[int, Tensor]:
+    """Draw the maps of codes (N, L, 512) up to a resolution and no further."""
+    keep, maps = record(adapt, top)
     with suppress(_Enough):
         generator.synthesize(codes, keep)
     return maps

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from samm.networks.ops import area_resize
 
-__all__ = ["apart", "blur", "close", "open_", "rise", "widen"]
+__all__ = ["apart", "blur", "close", "open_", "rise", "spread", "widen"]
 
 _CHECK_EVERY = 8  # steps of a reconstruction between two looks whether it has ended
 
@@ -57,6 +57,21 @@ def open_(mask: Tensor, px: int) -> Tensor:
 def close(mask: Tensor, px: int) -> Tensor:
     """Fill holes in which no square of 2·px + 1 pixels fits."""
     return 1 - open_(1 - mask, px)
+
+
+def spread(values: Tensor, weight: Tensor) -> Tensor:
+    """Fill (1, C, H, W) smoothly from where its weight (1, 1, H, W), 0…1, says that it holds.
+
+    Averages of ever larger blocks fill what is left (pull-push, Gortler et al. 1996); H = W, a power of two.
+    """
+    levels = [(values * weight, weight)]
+    while levels[-1][1].shape[-1] > 1:
+        levels.append((F.avg_pool2d(levels[-1][0], 2), F.avg_pool2d(levels[-1][1], 2)))
+    filled = torch.zeros_like(levels[-1][0])
+    for total, part in reversed(levels):
+        coarse = F.interpolate(filled, size=part.shape[-2:], mode="bilinear", align_corners=False)
+        filled = torch.lerp(coarse, total / part.clamp_min(1e-6), (2 * part).clamp(0, 1))
+    return filled
 
 
 def _reconstruct(seed: Tensor, within: Tensor) -> Tensor:

@@ -2,7 +2,8 @@
 
 import torch
 
-from editing.carrying import carry
+from editing.carrying import carry, face_motion
+from samm.method.regions import blur
 
 SIZE = 256
 
@@ -41,3 +42,43 @@ def test_a_new_structure_is_drawn_without_what_lay_there(generator_rng):
 def test_small_pictures_of_a_strip_are_carried_too(generator_rng):
     photo, drawn = (torch.nn.functional.avg_pool2d(x, 4) for x in _pictures(generator_rng))
     assert torch.allclose(carry(photo, drawn, drawn.clone()), photo, atol=1e-6)
+
+
+def _face(generator_rng):
+    """Drawings of the same features, those of the second 3 pixels further down, and where they are."""
+    before = 4 * blur(torch.randn(1, 3, SIZE, SIZE, generator=generator_rng), 5.0)
+    after = torch.roll(before, 3, 2)
+    return before, after, (..., slice(110, 180), slice(90, 166))
+
+
+def test_detail_moves_along_with_the_face(generator_rng):
+    before, after, inside = _face(generator_rng)
+    pores = 0.05 * blur(torch.randn(1, 3, SIZE, SIZE, generator=generator_rng), 0.8)
+    flow = face_motion(before, after)
+    carried = carry(before + pores, before, after, flow)
+    left = (carried - after)[inside]
+
+    def alike(detail):
+        return float(torch.corrcoef(torch.stack([left.flatten(), detail[inside].flatten()]))[0, 1])
+
+    assert alike(torch.roll(pores, 3, 2)) > 0.5
+    assert alike(pores) < 0.2
+
+
+def test_nothing_moves_where_the_face_stays(generator_rng):
+    before, _, _ = _face(generator_rng)
+    after = before.clone()
+    after[..., :40, :] += 0.8  # other hair
+    assert not face_motion(before, after).any()
+
+
+def test_a_fold_beside_a_mouth_that_moves_goes_before_the_pores_do(generator_rng):
+    photo, drawn = _pictures(generator_rng)
+    folded = photo.clone()
+    fold = (..., slice(180, 200), slice(90, 92))
+    folded[fold] -= 0.6
+    edited = drawn + 0.1 * blur(torch.randn(1, 1, SIZE, SIZE, generator=generator_rng), 1.0)
+    still, moving = torch.zeros(1, 2, 128, 128), torch.zeros(1, 2, 128, 128)
+    moving[..., 80:110, 30:100] = 2 * 3 / 128
+    depths = [(carry(folded, drawn, edited, flow) - edited)[fold].mean() for flow in (still, moving)]
+    assert depths[1].abs() < 0.6 * depths[0].abs()

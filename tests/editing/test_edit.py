@@ -8,7 +8,8 @@ import pytest
 import torch
 
 import samm
-from editing.carrying import carry
+from editing import hair
+from editing.carrying import carry, face_motion
 from editing.edit import edit, edit_all, move_code
 from editing.masks import COMPARE_SIZE
 from editing.moves import moves as moves_module
@@ -134,6 +135,13 @@ def test_a_drawing_that_several_recipes_start_from_is_made_once(small, tiny, too
     assert sum(drawn) == len(recipes) - 1  # without the empty one; each base is a recipe of the grid
 
 
+def test_hair_that_is_none_keeps_its_color(small, tiny, tools, monkeypatch):
+    blond = Recipe({"blond_hair": 2.0})
+    assert differ(edit(small, blond, tiny, tools).blended, small.photo_u8) > 10
+    monkeypatch.setattr(hair, "covered", lambda *pictures: torch.ones(1, 1, 128, 128))
+    assert differ(edit(small, blond, tiny, tools).blended, small.photo_u8) <= 1
+
+
 def test_mask_strength_only_blends_again(older, small, drawn):
     generator_alone = replace(older, recipe=replace(OLDER, mask_strength=0))
     assert np.array_equal(generator_alone.blended, older.aligned)
@@ -205,7 +213,9 @@ def test_recomputing_is_a_fresh_alignment(small, tiny, tools):
         adapt, alignment = aligner(tiny.samm, features, small.options.iterations)
         follow, correction = small.readout.follow(adapt)
         aligned = tiny.generator.synthesize(edited.w_plus, follow) + correction(512)
-    carried = carry(small.photo_pm1, small.anchor_pm1, aligned.clamp(-1, 1))
+        aligned = aligned.clamp(-1, 1)
+    moves = face_motion(small.anchor_pm1, aligned)
+    carried = carry(small.photo_pm1, small.anchor_pm1, aligned, moves)
     assert np.array_equal(edited.aligned, to_u8(carried))
     assert torch.equal(edited.gathered, gather(alignment.masks.values(), 512))
 

@@ -2,7 +2,8 @@
 
 import torch
 
-from editing.focus import focus, placed
+from editing.focus import changes_hair, focus, placed
+from editing.hair import Hairless
 
 SIZE = 256
 
@@ -26,6 +27,36 @@ def test_hair_takes_the_clear_change_and_leaves_the_tint():
     focused = focus(before, after, ["blond_hair"])
     assert torch.allclose(focused[..., 10:40, 80:176], after[..., 10:40, 80:176], atol=0.01)
     assert focused[..., 120:, :].abs().max() < 0.01
+
+
+def _blond():
+    before = torch.zeros(1, 3, SIZE, SIZE)
+    after = before.clone()
+    after[..., :60, 60:196] = 0.8
+    return before, after
+
+
+def test_hair_color_leaves_out_a_bald_spot():
+    none = torch.zeros(1, 1, 128, 128)
+    spot = none.clone()
+    spot[..., :20, 64:80] = 1
+    colored = focus(*_blond(), ["blond_hair"], Hairless(spot, none))
+    assert colored[..., 10:30, 136:152].abs().max() < 0.02
+    assert colored[..., 10:30, 80:112].min() > 0.75
+
+
+def test_hair_color_changes_nothing_where_most_of_it_would_be_no_hair():
+    before, after = _blond()
+    none, wrap = torch.zeros(1, 1, 128, 128), torch.ones(1, 1, 128, 128)
+    wrap[..., 34:40] = 0  # a rim
+    assert torch.equal(focus(before, after, ["grey_hair"], Hairless(none, wrap)), before)
+    smile = focus(before, after, ["smile"], Hairless(none, wrap))
+    assert torch.equal(smile, focus(before, after, ["smile"]))
+
+
+def test_which_attributes_live_in_the_hair():
+    assert changes_hair(["smile", "black_hair"])
+    assert not changes_hair(["smile", "age"])
 
 
 def test_what_has_no_place_leaves_all_as_it_is_drawn(generator_rng):
