@@ -13,8 +13,7 @@ Shapes: S edge of the picture.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -28,12 +27,11 @@ from samm.networks.identity import FaceRes
 from samm.networks.ops import area_resize
 from samm.pixels import to_pm1
 
-__all__ = ["LEAST_LIKENESS", "MOST_OUTSIDE", "Check", "check", "strongest", "weaker"]
+__all__ = ["LEAST_LIKENESS", "MOST_OUTSIDE", "Check", "check"]
 
 LEAST_LIKENESS = 0.8
 MOST_OUTSIDE = 15.0  # levels of 255
 VIEW_SIZE = 256
-TRIALS = 3  # drawings that look for the strongest recipe that passes
 
 
 @dataclass(frozen=True)
@@ -79,34 +77,3 @@ def _outside(recipe: Recipe) -> np.ndarray | None:
     if recipe.texts or recipe.components or any(name in TURNS for name in recipe.attributes):
         return None
     return ~region_of(recipe.attributes, VIEW_SIZE) if recipe.attributes else None
-
-
-def weaker(recipe: Recipe, share: float) -> Recipe:
-    """Take all strengths of a recipe times a share, 0…1; moves to an absolute place stay."""
-    return replace(
-        recipe,
-        attributes={name: share * strength for name, strength in recipe.attributes.items()},
-        texts=tuple(replace(text, strength=share * text.strength) for text in recipe.texts),
-        components=tuple(
-            part if part.absolute else replace(part, strength=share * part.strength)
-            for part in recipe.components
-        ),
-    )
-
-
-def strongest(recipe: Recipe, passes: Callable[[Recipe], bool]) -> Recipe | None:
-    """Find by halving about the strongest weaker recipe that passes; None if none of those tried does.
-
-    Args:
-        recipe: one that does not pass.
-        passes: draws and checks a recipe.
-    """
-    low, high, best = 0.0, 1.0, None
-    for _ in range(TRIALS):
-        middle = (low + high) / 2
-        trial = weaker(recipe, middle)
-        if passes(trial):
-            low, best = middle, trial
-        else:
-            high = middle
-    return best

@@ -11,13 +11,14 @@ from dataclasses import replace
 
 from editing.edit import Edit
 from editing.page import files, gpu, ids
+from editing.page.likeness import doubt
 from editing.page.packing import pack_edit, unpack
 from editing.page.parts import Updates
 from editing.page.pictures import present, thumbnail
 from editing.page.presence import is_current
 from editing.page.sentences import say
 from editing.page.session import Inverted, Step
-from editing.page.show import canvas, shown
+from editing.page.show import canvas, shown, status
 from editing.recipe.recipe import Recipe, TextEdit
 
 __all__ = ["change", "changed_control", "go", "redrawn", "restore", "restore_masks", "restored", "stepped"]
@@ -35,7 +36,8 @@ def change(visit: Inverted, recipe: Recipe, words: Words) -> Iterator[Updates]:
     began_s = time.monotonic()
     visit = redrawn(visit, recipe)
     if is_current(visit):
-        yield shown(*stepped(visit, recipe, words, control, time.monotonic() - began_s))
+        visit, edited = stepped(visit, recipe, words, control, time.monotonic() - began_s)
+        yield _doubted(shown(visit, edited), visit, edited)
 
 
 def restore(visit: Inverted, recipe: Recipe) -> Iterator[Updates]:
@@ -51,7 +53,7 @@ def restore(visit: Inverted, recipe: Recipe) -> Iterator[Updates]:
     else:
         visit = visit.with_words(recipe.texts)
         edited = present(visit)
-    yield restored(visit, edited)
+    yield _doubted(restored(visit, edited), visit, edited)
 
 
 def restore_masks(visit: Inverted, recipe: Recipe) -> Iterator[Updates]:
@@ -72,6 +74,14 @@ def go(visit: Inverted, index: int) -> Iterator[Updates]:
     visit = redrawn(visit, visit.recipe)
     if is_current(visit):
         yield restored(visit, present(visit))
+
+
+def _doubted(updates: Updates, visit: Inverted, edited: Edit) -> Updates:
+    """Say beside what was drawn if it does not look right."""
+    sentence = doubt(unpack(visit.inversion), edited) if visit.edit else ""
+    return (
+        {**updates, ids.STATUS: say(f"{status(visit, edited)} {sentence}".strip())} if sentence else updates
+    )
 
 
 def restored(visit: Inverted, edited: Edit) -> Updates:

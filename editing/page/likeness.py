@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import torch
 
+from editing.check import check
+from editing.edit import Edit
 from editing.page import gpu
 from samm.inversion import Inversion, Progress
 from samm.models import load_descriptor
+from samm.networks.identity import FaceRes
 from samm.networks.ops import area_resize
 from samm.pixels import to_pm1
 
-__all__ = ["LIKENESS", "USUAL", "Likeness", "is_closer"]
+__all__ = ["LIKENESS", "USUAL", "Likeness", "doubt", "is_closer"]
 
 DESCRIBED_PX = 256  # edge of what the descriptor looks at
 
@@ -51,13 +54,25 @@ LIKENESS = {FAST: Likeness(), CLOSER: Likeness(10), CLOSEST: Likeness(30, 30)}
 USUAL = FAST if gpu.PRESET == "tiny" else CLOSER  # random weights draw nobody
 
 
+@cache
+def _descriptor() -> FaceRes:
+    return load_descriptor()
+
+
+def doubt(inversion: Inversion, edited: Edit) -> str:
+    """Say in one sentence what is wrong with an edit, if anything is seen; "" for random weights."""
+    if gpu.PRESET == "tiny":
+        return ""
+    return check(inversion, edited, _descriptor()).problem or ""
+
+
 @torch.inference_mode()
 def is_closer(better: Inversion, inversion: Inversion) -> bool:
     """Tell whether a face descriptor finds another inversion's result nearer to the photo.
 
     With the read-out many faces are drawn as well at once as after a search: then the first stays.
     """
-    descriptor = load_descriptor()
+    descriptor = _descriptor()
     photo, new, old = (
         descriptor(area_resize(view, DESCRIBED_PX))
         for view in (inversion.photo_pm1, to_pm1(better.blended), to_pm1(inversion.blended))

@@ -1,4 +1,4 @@
-"""The check of an edit: what it measures, what it says, and which weaker recipe it finds."""
+"""The check of an edit: what it measures, and what it says."""
 
 from dataclasses import replace
 
@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import samm
-from editing.check import LEAST_LIKENESS, MOST_OUTSIDE, Check, check, strongest, weaker
+from editing.check import LEAST_LIKENESS, MOST_OUTSIDE, Check, check
 from editing.edit import undrawn
-from editing.recipe.recipe import ComponentEdit, Recipe, TextEdit
+from editing.recipe.recipe import Recipe, TextEdit
 
 SMILE = Recipe({"smile": 2.0})
 
@@ -55,24 +55,3 @@ def test_what_is_wrong_is_said_in_a_sentence():
     assert Check(LEAST_LIKENESS, MOST_OUTSIDE).problem is None
     assert "0.79" in str(Check(0.79, 0.0).problem)
     assert "around it" in str(Check(0.9, MOST_OUTSIDE + 1).problem)
-
-
-def test_a_weaker_recipe_has_a_share_of_every_strength():
-    absolute = ComponentEdit(1, 3.0, absolute=True)
-    recipe = Recipe({"age": 2.0}, (TextEdit("beard", strength=1.0),), (ComponentEdit(0, 4.0), absolute))
-    half = weaker(recipe, 0.5)
-    assert half.attributes["age"] == 1
-    assert half.texts[0].strength == 0.5
-    assert half.components == (ComponentEdit(0, 2.0), absolute)
-
-
-def test_the_strongest_that_passes_is_found_with_few_drawings():
-    tried = []
-
-    def passes(recipe):
-        tried.append(recipe.attributes["age"])
-        return recipe.attributes["age"] <= 2.6
-
-    assert strongest(Recipe({"age": 4.0}), passes) == Recipe({"age": 2.5})
-    assert tried == [2, 3, 2.5]
-    assert strongest(SMILE, lambda recipe: False) is None
