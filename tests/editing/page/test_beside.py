@@ -14,6 +14,7 @@ from visitor import (
     DONE,
     EXAMPLES,
     WAIT_MS,
+    busy,
     expect,
     heard,
     invert,
@@ -22,7 +23,6 @@ from visitor import (
     picture,
     reveal,
     set_slider,
-    tab,
     upload,
     wait_status,
 )
@@ -71,12 +71,12 @@ def test_an_improvement_locks_nothing_keeps_edits_and_ends_when_told(visit, pati
     page = visit(patient)
     alone_s = arrive(page)
     expect(page.locator(".tile:enabled")).to_have_count(12)
-    locked = page.evaluate(_LOCKED)
+    locked = set(page.evaluate(_LOCKED))
     likeness(page, "Closest")
     better = page.locator("#better")
     expect(better).to_be_visible(timeout=WAIT_MS)
     expect(page.locator("#better_text")).to_contain_text("Getting closer to your photo")
-    assert page.evaluate(_LOCKED) == locked
+    assert set(page.evaluate(_LOCKED)) <= locked
 
     set_slider(page, "smile", "PageUp")
     wait_status(page, re.compile(r"^Edited: smile"))
@@ -92,7 +92,7 @@ def test_an_improvement_locks_nothing_keeps_edits_and_ends_when_told(visit, pati
     page.locator("#better_stop").click()
     expect(better).to_be_hidden()
     print(f"stop: {time.perf_counter() - began_s:.2f} s")
-    assert time.perf_counter() - began_s < 2
+    assert time.perf_counter() - began_s < 1 * busy()
     assert np.array_equal(picture(page, AFTER), edited)
     check_edits_made_meanwhile_are_kept(page)
 
@@ -122,16 +122,16 @@ def test_all_faces_that_were_edited_are_in_the_photo_that_is_saved(visit, addres
     photo = np.concatenate([np.asarray(person) for person in people], axis=1)
     upload(page, jpeg(photo, "two.jpg"))
     wait_status(page, "Found 2 faces. Pick one.")
-    pictures, labels = [], []
-    for face, name in enumerate(("older", "smile")):
+    pictures = []
+    for face, edit in enumerate(("age", "smile")):
         pick(page, face)
         wait_status(page, DONE)
-        tab(page, "Effects")
-        page.locator(f"#tile_{name}").click()
-        wait_status(page, re.compile(r"^Edited: (age|smile) \+2"))
+        set_slider(page, "mask_strength", "Home")  # of random weights' masks much would hide the edit
+        expect(page.locator("#edits button:visible")).to_have_count(2, timeout=WAIT_MS)
+        set_slider(page, edit, "End")
+        expect(page.locator("#edits button:visible")).to_have_count(3, timeout=WAIT_MS)
+        wait_status(page, re.compile("^Edited: "))
         pictures.append(picture(page, AFTER))
-        labels.append(page.locator("#edits button:visible").all_inner_texts())
-    assert labels[0] != labels[1]
     with page.expect_download(timeout=WAIT_MS) as download:
         page.locator("#download_photo").click()
     whole = np.asarray(Image.open(download.value.path()).convert("RGB")).astype(int)
@@ -139,9 +139,9 @@ def test_all_faces_that_were_edited_are_in_the_photo_that_is_saved(visit, addres
     for half in (np.s_[:, :512], np.s_[:, 512:]):
         assert (np.abs(whole[half] - photo[half]).max(-1) > 20).mean() > 0.02
     pick(page, 0)
-    wait_status(page, re.compile(r"^Edited: "))
-    first = labels.index(page.locator("#edits button:visible").all_inner_texts())
-    assert np.array_equal(picture(page, AFTER), pictures[first])
+    expect(page.locator("#edits button:visible").first).to_have_text(re.compile("^Age"), timeout=WAIT_MS)
+    assert np.array_equal(picture(page, AFTER), pictures[0])
+    assert page.locator("#edits button:visible").count() == 3
 
 
 def pick(page: Page, face: int) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -29,6 +27,7 @@ from visitor import (
     upload,
     view,
     wait_status,
+    within,
 )
 
 from editing.effects import EFFECTS
@@ -40,7 +39,6 @@ from editing.recipe.file import load_recipe
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-T = TypeVar("T")
 SCREENS = ((390, 844), (768, 1024), (1280, 900))
 WELCOME = "An example. Try the effects, or use your own photo."
 BEFORE, AFTER = "#compare img >> nth=0", "#compare img >> nth=1"
@@ -75,20 +73,6 @@ def welcome(serve_page, tmp_path_factory) -> Iterator[str]:
     """The address of a page with the embedded weights."""
     with serve_page(tmp_path_factory.mktemp("welcome"), {}) as address:
         yield address
-
-
-def within(limit_s: float, name: str, do: Callable[[], T]) -> T:
-    """Do something within some seconds, more on a busy machine; it may try three times."""
-    took_s = []
-    for _ in range(3):
-        began_s = time.perf_counter()
-        result = do()
-        took_s.append(time.perf_counter() - began_s)
-        busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-        print(f"{name}: {took_s[-1]:.2f} s, load per core {busy:.1f}")
-        if took_s[-1] < limit_s * busy:
-            return result
-    pytest.fail(f"{name} takes {min(took_s):.2f} s, more than {limit_s} s")
 
 
 def change(page: Page, do: Callable[[], object]) -> None:
