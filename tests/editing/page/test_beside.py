@@ -99,7 +99,8 @@ def test_an_improvement_locks_nothing_keeps_edits_and_ends_when_told(visit, pati
 
 def check_edits_made_meanwhile_are_kept(page: Page) -> None:
     """A better inversion comes with all edits, those that were made while it was searched too."""
-    likeness(page, "Closer")
+    likeness(page, "At once")
+    likeness(page, "Closest")
     expect(page.locator("#better")).to_be_visible(timeout=WAIT_MS)
     listen(page)
     set_slider(page, "age", "PageUp")
@@ -136,8 +137,8 @@ def test_all_faces_that_were_edited_are_in_the_photo_that_is_saved(visit, addres
         page.locator("#download_photo").click()
     whole = np.asarray(Image.open(download.value.path()).convert("RGB")).astype(int)
     assert whole.shape == photo.shape
-    for half in (np.s_[:, :512], np.s_[:, 512:]):
-        assert (np.abs(whole[half] - photo[half]).max(-1) > 20).mean() > 0.02
+    halves = [np.abs(whole - photo)[:, half].max() for half in (np.s_[:512], np.s_[512:])]
+    assert min(halves) > 40, halves  # where nobody was edited: 4
     pick(page, 0)
     expect(page.locator("#edits button:visible").first).to_have_text(re.compile("^Age"), timeout=WAIT_MS)
     assert np.array_equal(picture(page, AFTER), pictures[0])
