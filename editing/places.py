@@ -101,7 +101,7 @@ JAW = Region("lower face", (Ellipse(0, 0.5, 0.62, 0.48),))
 CROWN = Region("crown", (Ellipse(0, -1.0, 1.1, 0.78),))  # above the brows, where a hat sits
 CREASES = Region("creases", (Ellipse(0, 0.46, 0.5, 0.3),), (Ellipse(0, 0.14, 0.3, 0.2),))  # beside the mouth
 INNER_FACE = Region("inner face", (_FACE_OVAL,))
-TURNING = Region("turning head", (Ellipse(0, -0.15, 0.78, 0.8),))  # without the neck
+TURNING = Region("turning head", (Ellipse(0, -0.1, 0.78, 0.72),))  # without neck and upper edge
 
 REGIONS: dict[str, Region] = {
     **dict.fromkeys(("age", "yaw", "pitch", "gender", "face_width"), HEAD),
