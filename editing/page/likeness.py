@@ -17,7 +17,7 @@ from samm.networks.identity import FaceRes
 from samm.networks.ops import area_resize
 from samm.pixels import to_pm1
 
-__all__ = ["LIKENESS", "USUAL", "Likeness", "doubt", "is_closer"]
+__all__ = ["LIKENESS", "USUAL", "Likeness", "doubt", "is_closer", "prepare"]
 
 DESCRIBED_PX = 256  # edge of what the descriptor looks at
 
@@ -52,6 +52,11 @@ def _in_steps(
 FAST, CLOSER, CLOSEST = "At once", "Closer", "Closest"
 LIKENESS = {FAST: Likeness(), CLOSER: Likeness(10), CLOSEST: Likeness(30, 30)}
 USUAL = FAST if gpu.PRESET == "tiny" else CLOSER  # random weights draw nobody
+
+
+def prepare() -> None:
+    """Load the face descriptor, which the first edit would otherwise wait for."""
+    _descriptor()
 
 
 @cache

@@ -7,7 +7,7 @@ from dataclasses import replace
 from threading import Thread
 
 from editing.kept import EDITS, EXAMPLES
-from editing.page import gpu
+from editing.page import gpu, likeness
 from editing.page.kept import WELCOME, Example, example
 from editing.page.presence import presence
 from editing.page.sentences import EXPIRED
@@ -45,6 +45,7 @@ def warm_up() -> None:
         for name in EDITS:
             shipped(name)
         gpu.warm_up()
+        likeness.prepare()
 
     if first().example:
         Thread(target=work, name="examples", daemon=True).start()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 ROOT = Path(__file__).parents[3]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -117,12 +117,20 @@ def gpu():
 def visiting(
     browser: Browser, address: str, width: int = 1280, height: int = 900, scheme: str = "light"
 ) -> Iterator[Page]:
-    """Open the page as a fresh visitor, on a screen of some size and color scheme.
+    """Open the page as a fresh visitor, on a screen of some size and color scheme; see `looking`."""
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    context.set_default_timeout(15_000)
+    with looking(context, address) as page:
+        yield page
+        context.close()
+
+
+@contextmanager
+def looking(context: BrowserContext, address: str) -> Iterator[Page]:
+    """Open the page in one more tab of a browser.
 
     Fails at the end if the page has asked another host for anything or reported an error.
     """
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-    context.set_default_timeout(15_000)
     page = context.new_page()
     asked, errors = [], []
     page.on("request", lambda request: asked.append(request.url))
@@ -131,7 +139,7 @@ def visiting(
     page.goto(address)
     page.wait_for_selector("#header input[type=file]", state="attached")
     yield page
-    context.close()
+    page.close()
     local = (address, address.replace("http", "ws"), "data:", "blob:")
     assert [url for url in asked if not url.startswith(local)] == []
     assert errors == []
@@ -157,9 +165,17 @@ def lasting_page(browser, address) -> Iterator[Page]:
         yield page
 
 
+@pytest.fixture(scope="module")
+def tabs(browser) -> Iterator[BrowserContext]:
+    """A browser whose tabs the tests of a module open one after the other."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(15_000)
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def reloaded_page(lasting_page) -> Page:
-    """The module's page as it is after a reload: a visit of its own, sooner than in another browser."""
-    lasting_page.reload()
-    lasting_page.wait_for_selector("#header input[type=file]", state="attached")
-    return lasting_page
+def new_tab(tabs, address) -> Iterator[Page]:
+    """The page in a tab of its own, which is a visit of its own and opens sooner than another browser."""
+    with looking(tabs, address) as page:
+        yield page

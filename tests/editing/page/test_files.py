@@ -73,9 +73,9 @@ def older_and_blonde(page) -> None:
 
 
 @pytest.fixture
-def page(reloaded_page):
-    """The page after a reload."""
-    return reloaded_page
+def page(new_tab):
+    """The page in a new tab."""
+    return new_tab
 
 
 def test_the_portrait_comes_in_full_size_and_says_how_it_was_made(page, tmp_path):
