@@ -30,7 +30,7 @@ def cleared() -> Updates:
     return {
         ids.COMPARE: gr.ImageSlider(value=None, visible=True),
         ids.STAGE: gr.Image(value=None, visible="hidden"),
-        ids.BRUSH: gr.ImageEditor(value=None, visible="hidden"),
+        ids.BRUSH: gr.ImageEditor(value=None, visible=False),
         ids.KEPT: None,
         ids.MASKS: None,
         ids.STRIP: None,
@@ -80,7 +80,12 @@ def pictures(visit: Inverted, edited: Edit) -> Updates:
 
 
 def canvas(visit: Inverted, edited: Edit) -> Updates:
-    """Give the brush the present picture to paint on, with what was painted so far."""
+    """Give the brush the present picture to paint on, with what was painted so far.
+
+    While it is away it is not there at all: hidden, it would upload its pictures at each change of the page.
+    """
+    if not visit.brushing:
+        return {ids.BRUSH: gr.ImageEditor(visible=False)}
     step = max(1, edited.size // PAINT_PX)
     background = files.put(edited.blended[::step, ::step], visit.folder)
     layers = []
@@ -91,7 +96,7 @@ def canvas(visit: Inverted, edited: Edit) -> Updates:
         strokes[draw] = (0, 0, 0, 127)
         layers = [files.put(strokes, visit.folder)]
     value: Any = {"background": background, "layers": layers, "composite": None}
-    return {ids.BRUSH: gr.ImageEditor(value=value, visible=True if visit.brushing else "hidden")}
+    return {ids.BRUSH: gr.ImageEditor(value=value, visible=True)}
 
 
 def put_all(

@@ -113,7 +113,7 @@ def without_brush(visit: Inverted) -> tuple[Inverted, Updates]:
     if not visit.brushing:
         return visit, {}
     visit = replace(visit, brushing=False)
-    brush = gr.ImageEditor(visible="hidden")
+    brush = gr.ImageEditor(visible=False)
     return visit, {ids.VISIT: visit, ids.BRUSH: brush, ids.BRUSH_ON: gr.Button(_PAINT)}
 
 

@@ -65,7 +65,7 @@ def lay_out() -> None:
             label="Brush",
             show_label=False,
             elem_id=ids.BRUSH,
-            visible="hidden",
+            visible=False,
             type="numpy",
             format="png",
             sources=(),
