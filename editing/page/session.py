@@ -109,7 +109,7 @@ class Step:
 
     Attributes:
         plain: how the picture was made, but for words.
-        words: the rows of the words tab; unlike a recipe's they may have the strength 0.
+        words: the rows of words; unlike a recipe's they may have the strength 0.
         thumbnail: file of a small picture.
         control: that made it; "" is never part of a gesture.
         at_s: when, on a clock that only goes forward.
@@ -226,7 +226,7 @@ class Inverted(Visit):
 
     @property
     def words(self) -> tuple[TextEdit, ...]:
-        """The rows of the words tab."""
+        """The rows of words."""
         return self.steps[self.at].words if self.steps else ()
 
     def with_edit(self, edit: PackedEdit) -> Inverted:
