@@ -25,6 +25,7 @@ HOPPER, CAP = ROOT / "examples" / "hopper.jpg", ROOT / "examples" / "cap.jpg"
 SECRET = "canary-4f1d09"
 META = {"meta": {"_type": "gradio.FileData"}}
 API = "/gradio_api"
+FILES = ("image", "imageslider", "file", "uploadbutton", "imageeditor", "gallery")  # parts that take files
 HTTP = httpx.Client(timeout=60)
 
 
@@ -61,7 +62,7 @@ class Site:
     def values(self, number: int) -> list[Any]:
         """Give what the page would send to a handler before anybody has touched it."""
         return [
-            None if part["type"] in ("state", "image", "file", "imageeditor") else part["props"].get("value")
+            None if part["type"] in ("state", *FILES) else part["props"].get("value")
             for part in self.inputs(number)
         ]
 
@@ -250,7 +251,7 @@ def photo_inputs(site: Site) -> list[tuple[str, list[Any], int]]:
     found = []
     for dependency in site.config["dependencies"]:
         for place, part in enumerate(site.inputs(dependency["id"])):
-            if part["type"] in ("image", "file", "imageeditor", "gallery") and dependency["backend_fn"]:
+            if part["type"] in FILES and dependency["backend_fn"]:
                 found.append((dependency["api_name"], site.values(dependency["id"]), place))
     return found
 

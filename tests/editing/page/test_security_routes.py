@@ -197,7 +197,7 @@ def test_unknown_and_missing_arguments_are_named(site):
     "event", [None, {}, {"index": "1"}, {"index": [0, 1]}, {"index": 99}, {"index": -1}, 7]
 )
 def test_a_pick_of_nothing_is_one_sentence(site, event):
-    for name in ("pick_example", "on_face", "on_strip_picked"):
+    for name in ("on_example", "on_face", "on_strip_picked"):
         answer = site.join(site.number(name), site.values(site.number(name)), event=event)
         said = json.dumps(answer, ensure_ascii=False)
         assert "picture" in said, name
@@ -208,10 +208,10 @@ def test_values_of_the_wrong_kind_are_named_by_their_control(site):
     number = site.number("on_controls")
     values = site.values(number)
     for place, wrong, label in (
-        (1, "x", "View"),
+        (1, "x", "The stage shows"),
         (2, "yes", "Show on my photo"),
-        (3, "x", "Age"),
-        (4, None, "Smile"),
+        (3, "x", "Smile"),
+        (4, None, "Mouth"),
     ):
         given = [*values[:place], wrong, *values[place + 1 :]]
         assert site.run(number, given).json()["error"].startswith(label)
