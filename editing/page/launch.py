@@ -46,7 +46,9 @@ HEAD = """<title>{title}</title>
 <script>addEventListener("beforeunload", (event) => window.samm?.leaving(event))</script>
 <style>
 :focus-visible {{ outline: 3px solid var(--primary-600) !important; outline-offset: 2px; }}
-.toast-wrap {{ right: auto !important; left: 12px; }}  /* over the headline, and no control */
+/* Over the headline; on phones, where the stage is on top, above the buttons at the lower edge. */
+.toast-wrap {{ right: auto !important; left: 12px; }}
+@media (max-width: 999px) {{ .toast-wrap {{ top: auto !important; bottom: 76px; }} }}
 @media (max-width: 999px) {{ footer button, .toast-close {{ min-height: 44px; min-width: 44px; }} }}
 </style>"""
 _GRADIO_S = re.compile(r'<meta\s+(?:property="og:|name="twitter:)[^>]*>')

@@ -46,13 +46,13 @@ def guarded(updates: Iterator[Updates]) -> Iterator[Updates]:
         sentence = "Stopped. Nothing was changed."
     except UserError as error:
         sentence = str(error)
-        gr.Warning(html.escape(sentence), duration=None)
+        gr.Warning(html.escape(sentence))
     except gr.Error as error:  # of the GPU's process, or the service's own, such as a spent quota
         sentence = re.sub(r"<[^>]*>", "", error.message)
-        gr.Warning(error.message, duration=None)
+        gr.Warning(error.message)
     except Exception as error:
         sentence = f"{gpu.our_fault(error)} Your photo and edits are still here."
-        gr.Warning(sentence, duration=None)
+        gr.Warning(sentence)
     yield {ids.STATUS: say(sentence), ids.STOP: gr.Button(visible=False)}
 
 

@@ -7,6 +7,7 @@ import pytest
 from visitor import (
     DONE,
     WAIT_MS,
+    close_toasts,
     expect,
     invert,
     open_masks,
@@ -36,6 +37,7 @@ def inverted_once(lasting_page):
 def inverted(inverted_once):
     """A visitor whose photo is inverted, who has changed nothing, and who looks at the edited picture."""
     page = inverted_once
+    close_toasts(page)
     if page.locator("#brush_on").inner_text() == "Done painting":
         page.locator("#brush_on").click()
         expect(page.locator("#brush_on")).to_have_text("Paint what to keep")

@@ -130,7 +130,6 @@ def test_a_saved_picture_is_taken_up_again_on_another_photo(page, tmp_path):
     invert(page)
     older_and_blonde(page)
     path = download(page, "download", tmp_path)
-    page.reload()
     invert(page, EXAMPLES / "cap.jpg")
     load(page, path)
     wait_status(page, OLDER_AND_BLONDE)

@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 from conftest import visiting
-from visitor import WAIT_MS, expect, invert, reveal, set_slider, slider, tab, unfold, view, wait_status
+from visitor import (
+    WAIT_MS,
+    close_toasts,
+    expect,
+    invert,
+    reveal,
+    set_slider,
+    slider,
+    tab,
+    unfold,
+    view,
+    wait_status,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -74,6 +86,7 @@ def edited(browser, address) -> Iterator[Page]:
         invert(page)
         set_slider(page, "age", "End")
         wait_status(page, re.compile(r"^Edited: age"))
+        close_toasts(page)
         yield page
 
 

@@ -307,6 +307,7 @@ def check_brush(page: Page, crop: np.ndarray) -> None:
     expect(page.locator("#kept img")).not_to_have_attribute("src", before, timeout=WAIT_MS)
     page.locator("#brush_on").click()
     expect(page.locator("#compare")).to_be_visible(timeout=WAIT_MS)
+    page.wait_for_timeout(2000)  # the browser is still busy with taking the editor away
     painted = picture(page, AFTER)
     assert np.abs(painted.astype(int) - plain).max() > 40
     view(page, "What the AI draws")

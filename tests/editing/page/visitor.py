@@ -193,6 +193,12 @@ def toast(page: Page, text: str | re.Pattern[str]) -> Locator:
     return page.locator("[data-testid=toast-body]").filter(has_text=text)
 
 
+def close_toasts(page: Page) -> None:
+    """Close all messages, which may lie over what is to be clicked."""
+    for button in reversed(page.locator(".toast-close").all()):
+        button.click()
+
+
 def jpeg(array: np.ndarray, name: str, exif: Image.Exif | None = None) -> dict:
     """Make a file to upload from uint8 (H, W, 3)."""
     data = io.BytesIO()
