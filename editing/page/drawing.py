@@ -5,9 +5,12 @@ Data flow: recipe → edit → step of the history → what is shown. No tensor 
 
 from __future__ import annotations
 
+import html
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+
+import gradio as gr
 
 from editing.edit import Edit
 from editing.page import files, gpu, ids
@@ -18,7 +21,7 @@ from editing.page.pictures import present, thumbnail
 from editing.page.presence import is_current
 from editing.page.sentences import say
 from editing.page.session import Inverted, Step
-from editing.page.show import canvas, shown, status
+from editing.page.show import canvas, shown
 from editing.recipe.recipe import Recipe, TextEdit
 
 __all__ = ["change", "changed_control", "go", "redrawn", "restore", "restore_masks", "restored", "stepped"]
@@ -37,7 +40,8 @@ def change(visit: Inverted, recipe: Recipe, words: Words) -> Iterator[Updates]:
     visit = redrawn(visit, recipe)
     if is_current(visit):
         visit, edited = stepped(visit, recipe, words, control, time.monotonic() - began_s)
-        yield _doubted(shown(visit, edited), visit, edited)
+        yield shown(visit, edited)
+        yield from _doubted(visit, edited)
 
 
 def restore(visit: Inverted, recipe: Recipe) -> Iterator[Updates]:
@@ -53,7 +57,8 @@ def restore(visit: Inverted, recipe: Recipe) -> Iterator[Updates]:
     else:
         visit = visit.with_words(recipe.texts)
         edited = present(visit)
-    yield _doubted(restored(visit, edited), visit, edited)
+    yield restored(visit, edited)
+    yield from _doubted(visit, edited)
 
 
 def restore_masks(visit: Inverted, recipe: Recipe) -> Iterator[Updates]:
@@ -76,12 +81,11 @@ def go(visit: Inverted, index: int) -> Iterator[Updates]:
         yield restored(visit, present(visit))
 
 
-def _doubted(updates: Updates, visit: Inverted, edited: Edit) -> Updates:
-    """Say beside what was drawn if it does not look right."""
+def _doubted(visit: Inverted, edited: Edit) -> Iterator[Updates]:
+    """Say below the picture if it does not look right."""
     sentence = doubt(unpack(visit.inversion), edited) if visit.edit else ""
-    return (
-        {**updates, ids.STATUS: say(f"{status(visit, edited)} {sentence}".strip())} if sentence else updates
-    )
+    if sentence:
+        yield {ids.PROBLEM: gr.HTML(f"<p>{html.escape(sentence)}</p>", visible=True)}
 
 
 def restored(visit: Inverted, edited: Edit) -> Updates:

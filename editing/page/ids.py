@@ -27,8 +27,8 @@ USE_ANYWAY, OTHER_PHOTO = "use_anyway", "other_photo"
 STATE, STATUS, INVERT, SHOWN, COMPARE, STAGE, BRUSH, STOP = (
     *("state", "status", "invert", "shown", "compare", "stage", "mask_edit", "stop"),
 )
-EDITS, ACTIONS, UNDO, REDO, HOLD, PAST, RESET, HISTORY = (
-    *("edits", "actions", "undo", "redo", "hold", "past", "reset", "history"),
+PROBLEM, EDITS, ACTIONS, UNDO, REDO, HOLD, PAST, RESET, HISTORY = (
+    *("problem", "edits", "actions", "undo", "redo", "hold", "past", "reset", "history"),
 )
 EDIT_CHIPS = tuple(f"edit_{number}" for number in range(10))
 # kept

@@ -20,7 +20,7 @@ from editing.page.session import Inverted
 from editing.recipe.line import describe
 from editing.recipe.recipe import Recipe
 
-__all__ = ["PAINT_PX", "canvas", "cleared", "pictures", "put_all", "result", "shown", "status"]
+__all__ = ["PAINT_PX", "canvas", "cleared", "pictures", "put_all", "result", "shown"]
 
 PAINT_PX = 512  # edge of the brush's canvas
 
@@ -39,14 +39,9 @@ def cleared() -> Updates:
 
 def shown(visit: Inverted, edited: Edit) -> Updates:
     """Show a visit's picture, and say how it was made."""
-    return {**result(visit, edited), ids.STATUS: say(status(visit, edited))}
-
-
-def status(visit: Inverted, edited: Edit) -> str:
-    """Say how a visit's picture was made."""
     recipe = visit.recipe
     made = "No changes" if recipe == Recipe() else f"Edited: {describe(recipe)}"
-    return f"{made}. {kept_share(edited)}"
+    return {**result(visit, edited), ids.STATUS: say(f"{made}. {kept_share(edited)}")}
 
 
 def result(visit: Inverted, edited: Edit) -> Updates:

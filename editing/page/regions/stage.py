@@ -29,7 +29,7 @@ ACTIONS = {
     ids.SAVE: "Save",
     ids.SHARE: "Share",
 }
-FOLLOWS = (*ids.EDIT_CHIPS, ids.RESET, ids.HISTORY, ids.UNDO, ids.REDO)
+FOLLOWS = (*ids.EDIT_CHIPS, ids.RESET, ids.PROBLEM, ids.HISTORY, ids.UNDO, ids.REDO)
 
 
 def lay_out() -> None:
@@ -87,6 +87,7 @@ def lay_out() -> None:
 def lay_out_steps() -> None:
     """Lay out the edits that the picture has, what can be done with it, and how it came about."""
     example = shipped(first().example)
+    gr.HTML(visible=False, elem_id=ids.PROBLEM)
     with gr.Row(elem_id=ids.EDITS):
         for name in ids.EDIT_CHIPS:
             gr.Button("Edit", elem_id=name, size="sm", visible=False, min_width=60)
@@ -185,6 +186,7 @@ def follow(visit: Inverted) -> Updates:
     history = [(step.thumbnail, caption) for step, caption in zip(visit.steps, captions, strict=True)]
     return {
         **chips,
+        ids.PROBLEM: gr.HTML(visible=False),
         ids.HISTORY: gr.Gallery(history, selected_index=visit.at),
         ids.RESET: gr.Button(visible=bool(labels) or visit.paint is not None or bool(visit.protected)),
         ids.UNDO: gr.Button(interactive=visit.at > 0),
@@ -206,7 +208,8 @@ def settings(visit: Visit) -> Updates:
     """Switch the buttons on; without a picture there is no history and no edit."""
     if isinstance(visit, Inverted):
         return {ids.HOLD: gr.Button(interactive=True)}
-    hidden = {name: gr.Button(visible=False) for name in (*ids.EDIT_CHIPS, ids.RESET)}
+    hidden: Updates = {name: gr.Button(visible=False) for name in (*ids.EDIT_CHIPS, ids.RESET)}
+    hidden |= {ids.PROBLEM: gr.HTML(visible=False)}
     off = {name: gr.Button(interactive=False) for name in (ids.UNDO, ids.REDO, ids.HOLD)}
     return {**hidden, **off, ids.HISTORY: None}
 

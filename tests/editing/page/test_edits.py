@@ -41,6 +41,7 @@ def inverted(inverted_once):
     if page.locator("#brush_on").inner_text() == "Done painting":
         page.locator("#brush_on").click()
         expect(page.locator("#brush_on")).to_have_text("Paint what to keep")
+        page.wait_for_timeout(2000)  # the browser is still busy with taking the editor away
     view(page, "Edited")
     if page.locator("#reset").is_visible():
         page.locator("#reset").click()
