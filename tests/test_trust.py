@@ -24,7 +24,12 @@ READMES = [path for path in sorted(ROOT.rglob("*.md")) if ".venv" not in path.pa
 # Imported only where they are installed; the code says what to do without, or does without.
 OPTIONAL = {"hypothesis", "mcp", "pillow_heif", "sklearn", "torch_fidelity", "torchmetrics"}
 # What comes with a package that is named: torchvision with open_clip, the others with gradio and torch.
-WITH_OTHERS = {"torchvision": "open-clip-torch", "pandas": "gradio", "starlette": "gradio"}
+WITH_OTHERS = {
+    "torchvision": "open-clip-torch",
+    "pandas": "gradio",
+    "starlette": "gradio",
+    "jinja2": "gradio",
+}
 WITH_OTHERS |= {"safetensors": "huggingface-hub", "tqdm": "huggingface-hub", "packaging": "huggingface-hub"}
 RUNS_CODE = {"pickle", "dill", "joblib", "marshal", "shelve", "yaml", "cloudpickle"}
 

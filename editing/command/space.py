@@ -31,7 +31,7 @@ DESCRIPTION_LENGTH = 60  # characters; the Hub refuses a longer short_descriptio
 
 _TOP = ("README.md", "app.py", "pyproject.toml", "requirements.txt")
 _FOLDERS = {
-    "editing": {".css", ".js", ".json", ".md", ".py"},
+    "editing": {".css", ".js", ".json", ".md", ".py", ".svg"},
     "examples": {".jpg", ".json", ".md", ".py", ".safetensors"},
     "samm": {".md", ".py", ".safetensors"},
 }
