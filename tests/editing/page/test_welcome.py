@@ -382,7 +382,7 @@ def test_the_mask_stands_beside_the_picture_and_holding_compares_on_every_screen
             page.set_viewport_size({"width": width, "height": height})
             page.evaluate("scrollTo(0, 0)")
             check_the_mask_is_in_sight(page)
-            assert page.evaluate(_IN_SIGHT, "#compare")
+            page.wait_for_function(_IN_SIGHT, arg="#compare", timeout=WAIT_MS)  # messages go by themselves
             assert page.evaluate("document.documentElement.scrollWidth") <= width
     hold = page.locator("#hold")
     hold.hover()
