@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from editing.edit import Edit
 from editing.places import region_of
@@ -27,7 +28,7 @@ from samm.networks.identity import FaceRes
 from samm.networks.ops import area_resize
 from samm.pixels import to_pm1
 
-__all__ = ["LEAST_LIKENESS", "MOST_OUTSIDE", "Check", "check"]
+__all__ = ["LEAST_LIKENESS", "MOST_OUTSIDE", "Check", "check", "likeness"]
 
 LEAST_LIKENESS = 0.8
 MOST_OUTSIDE = 15.0  # levels of 255
@@ -65,11 +66,27 @@ def check(inversion: Inversion, edited: Edit, descriptor: FaceRes) -> Check:
         edited: the result.
         descriptor: from `samm.load_descriptor`.
     """
-    pictures = [area_resize(to_pm1(u8), VIEW_SIZE) for u8 in (inversion.photo_u8, edited.blended)]
-    photo, result = descriptor(torch.cat(pictures).to(next(descriptor.parameters()).device))
-    difference = 127.5 * (pictures[0] - pictures[1]).abs().mean(1)[0].numpy()
+    photo, result = _view(inversion.photo_u8), _view(edited.blended)
+    difference = 127.5 * (photo - result).abs().mean(1)[0].numpy()
     rest = _outside(edited.recipe)
-    return Check(float(photo @ result), None if rest is None else float(difference[rest].mean()))
+    outside = None if rest is None else float(difference[rest].mean())
+    return Check(_cosine(photo, result, descriptor), outside)
+
+
+@torch.inference_mode()
+def likeness(photo_u8: np.ndarray, result_u8: np.ndarray, descriptor: FaceRes) -> float:
+    """Give the cosine of a descriptor for two pictures of a face's crop, uint8 (S, S, 3)."""
+    return _cosine(_view(photo_u8), _view(result_u8), descriptor)
+
+
+def _view(picture_u8: np.ndarray) -> Tensor:
+    return area_resize(to_pm1(picture_u8), VIEW_SIZE)
+
+
+def _cosine(photo_pm1: Tensor, result_pm1: Tensor, descriptor: FaceRes) -> float:
+    views = torch.cat([photo_pm1, result_pm1]).to(next(descriptor.parameters()).device)
+    photo, result = descriptor(views)
+    return float(photo @ result)
 
 
 def _outside(recipe: Recipe) -> np.ndarray | None:

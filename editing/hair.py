@@ -55,12 +55,11 @@ def hairless_in(inversion: Inversion) -> Hairless:
     return Hairless(bare(photo, bald_chance(photo)), covered(photo, drawn, inversion.predicted))
 
 
-@torch.inference_mode()
 def bald_chance(photo_pm1: Tensor) -> float:
     """Give the scorer's probability of a bald head on a face's crop (1, 3, S, S)."""
-    from editing.moves.scorer import shared_scorer, signed  # torchvision takes a second
+    from editing.moves.scorer import photo_scores, signed  # torchvision takes a second
 
-    return float(signed(shared_scorer(photo_pm1.device)(photo_pm1), "bald").sigmoid())
+    return float(signed(photo_scores(photo_pm1), "bald").sigmoid())
 
 
 def bare(photo_pm1: Tensor, bald: float) -> Tensor:

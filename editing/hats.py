@@ -9,7 +9,6 @@ what lies above the brows stays the photo's, however clear the change.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from editing.places import CROWN, soft
@@ -26,9 +25,8 @@ def hat(photo_pm1: Tensor, size: int) -> Tensor:
     return rise(hat_score(photo_pm1).sigmoid(), WORN) * soft(CROWN, size, EDGE_PX)
 
 
-@torch.inference_mode()
 def hat_score(photo_pm1: Tensor) -> Tensor:
     """Give the scorer's logit of a hat on crops (N, 3, S, S): (N,)."""
-    from editing.moves.scorer import shared_scorer, signed  # torchvision takes a second
+    from editing.moves.scorer import photo_scores, signed  # torchvision takes a second
 
-    return signed(shared_scorer(photo_pm1.device)(photo_pm1), "wearing_hat")
+    return signed(photo_scores(photo_pm1), "wearing_hat")

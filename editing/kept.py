@@ -40,7 +40,7 @@ from samm.inversion import Inversion, Options
 from samm.method.readout import Head, Readout
 from samm.models import Model
 from samm.networks.ops import area_resize
-from samm.pixels import mask_to_01, mask_to_u8, to_pm1
+from samm.pixels import mask_to_01, mask_to_u8, shrunk, to_pm1
 
 __all__ = ["EDITS", "EXAMPLES", "FOLDER", "PREVIEW_PX", "Kept", "fingerprint", "keep", "kept", "pair"]
 
@@ -141,7 +141,9 @@ def keep(name: str, example: Kept, model: Model, folder: Path = FOLDER) -> Path:
         "edit.aligned": _packed(edit.aligned),
         "edit.gathered": _packed_mask(area_resize(edit.gathered, _MASK_PX)),
         **{f"preview.{key}": _packed(picture) for key, picture in example.previews.items()},
-        _PAIR: _packed(np.concatenate([_small(inversion.photo_u8), _small(edit.blended)], axis=1)),
+        _PAIR: _packed(
+            np.concatenate([shrunk(inversion.photo_u8, PREVIEW_PX), shrunk(edit.blended, PREVIEW_PX)], axis=1)
+        ),
     }
     file = folder / f"{name}.safetensors"
     folder.mkdir(exist_ok=True)
@@ -255,10 +257,6 @@ def _packed_mask(mask: Tensor) -> Tensor:
 def _picture(data: Tensor) -> np.ndarray:
     """Give a compressed picture back, uint8 (S, S, 3)."""
     return np.array(Image.open(io.BytesIO(data.numpy().tobytes())).convert("RGB"))
-
-
-def _small(picture_u8: np.ndarray) -> np.ndarray:
-    return np.asarray(Image.fromarray(picture_u8).resize((PREVIEW_PX, PREVIEW_PX), Image.Resampling.BOX))
 
 
 def _mask(data: Tensor) -> Tensor:

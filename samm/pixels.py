@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 __all__ = [
     "batch_to_pm1",
     "mask_to_01",
     "mask_to_u8",
+    "shrunk",
     "to_pm1",
     "to_u8",
 ]
@@ -56,3 +58,8 @@ def mask_to_u8(mask_01: Tensor) -> np.ndarray:
 def _quantize(levels: Tensor) -> Tensor:
     """Round to the nearest of 0…255, on the CPU; `levels` is used up."""
     return levels.clamp_(0, 255).round_().to("cpu", torch.uint8)
+
+
+def shrunk(picture_u8: np.ndarray, px: int) -> np.ndarray:
+    """Average a square picture (S, S, 3) down to uint8 (px, px, 3)."""
+    return np.asarray(Image.fromarray(picture_u8).resize((px, px), Image.Resampling.BOX))

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.weak import WeakTensorKeyDictionary
 from torchvision.models import mobilenet_v2
 
 from editing.moves.weights import SCORER
@@ -27,6 +28,7 @@ __all__ = [
     "YES_NO",
     "Scorer",
     "load_scorer",
+    "photo_scores",
     "probabilities",
     "shared_scorer",
     "signed",
@@ -51,6 +53,7 @@ SCORES = (*CELEBA, "dark_lenses", *MEASURES)
 YES_NO = len(CELEBA) + 1  # the columns before the measures
 
 INPUT_SIZE = 160
+_SCORED = WeakTensorKeyDictionary()  # scores by the pictures they are of, gone with these
 
 
 class Scorer(nn.Module):
@@ -88,6 +91,14 @@ def shared_scorer(device: torch.device) -> Scorer:
     """Give the scorer, loaded once for each device."""
     with torch.inference_mode(False):
         return load_scorer(device)
+
+
+@torch.inference_mode()
+def photo_scores(photo_pm1: Tensor) -> Tensor:
+    """Give the scores (N, K) of crops, once for a tensor that stays: each edit of a photo asks again."""
+    if photo_pm1 not in _SCORED:
+        _SCORED[photo_pm1] = shared_scorer(photo_pm1.device)(photo_pm1)
+    return _SCORED[photo_pm1]
 
 
 def signed(scores: Tensor, name: str) -> Tensor:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gradio as gr
-import numpy as np
-from PIL import Image
 
 from editing.page import files, ids
-from editing.page.opening import first, shipped
-from editing.page.packing import unpack, unpack_edit
+from editing.page.opening import welcome_edit
+from editing.page.parts import row_of_pictures
+from editing.page.pictures import kept_on_black
 from editing.page.sentences import ABOUT, HOW
+from editing.page.show import put_all
+from samm.pixels import shrunk
 
 __all__ = ["lay_out"]
 
@@ -27,29 +28,14 @@ def lay_out() -> None:
 
 def _pictures() -> None:
     """Lay out photo, what is kept and result of an example, if one is at hand."""
-    example = shipped(first().example)
-    if example is None:
+    edited = welcome_edit()
+    if edited is None:
         return
-    inversion = unpack(example.inversion)
-    edited = unpack_edit(example.edit, inversion.crop)
-    kept = (edited.photo_u8 * edited.mask[..., None]).round().astype(np.uint8)
     pictures = {
         "1. Your photo": edited.photo_u8,
-        "2. What the AI cannot draw stays": kept,
+        "2. What the AI cannot draw stays": kept_on_black(edited),
         "3. The rest is edited": edited.blended,
     }
-    shown = []
-    for caption, picture in pictures.items():
-        small = Image.fromarray(picture).resize((SMALL_PX, SMALL_PX), Image.Resampling.BOX)
-        shown.append((files.put(np.asarray(small), files.lasting_folder(), "jpg"), caption))
-    gr.Gallery(
-        shown,
-        label="How it works",
-        show_label=False,
-        columns=3,
-        height="auto",
-        elem_id=ids.METHOD,
-        allow_preview=False,
-        interactive=False,
-        buttons=[],
-    )
+    small = [(shrunk(picture, SMALL_PX), caption) for caption, picture in pictures.items()]
+    shown = put_all(small, files.lasting_folder(), "jpg")
+    row_of_pictures(shown, "How it works", ids.METHOD, 3, show_label=False)

@@ -6,7 +6,6 @@ warned of stands in the report.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
@@ -20,7 +19,7 @@ from editing.page import gpu
 from editing.page.asked import face_choice, face_numbers, open_asked
 from editing.page.files import new_folder, put, save_picture
 from editing.page.idle import IDLE
-from editing.page.sentences import PHRASES
+from editing.page.sentences import PHRASES, warn
 from editing.people import everybody
 from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.file import from_json, to_json
@@ -73,7 +72,7 @@ def invert_photo(photo: dict | None, face: float = 0) -> tuple[str, str, list[tu
     inversion = _invert(asked.crops[number])
     doubts = _doubts(asked.crops[number], inversion)
     warnings = [*asked.notes([number], "face takes another"), *doubts]
-    _warn(warnings)
+    warn(warnings)  # also while the call goes on
     folder = new_folder()
     levels = {f"{r}x{r}": mask for r, mask in inversion.masks.items()} | {"gathered": inversion.keep_photo}
     masks = []
@@ -110,7 +109,7 @@ def edit_photo(
     notes = asked.notes(numbers, 'face takes another, or "all"')
     edits, warnings = _edit_each([(number, asked.crops[number]) for number in numbers], wanted)
     warnings = [*gpu.engine().moves.warnings(wanted), *notes, *warnings]
-    _warn(warnings)
+    warn(warnings)  # also while the call goes on
     folder = new_folder()
     portrait = save_picture(edits[min(edits)].portrait(), folder, wanted)
     whole = save_picture(everybody(asked.photo, edits), folder, wanted)
@@ -205,9 +204,3 @@ def _edit(inversion: Inversion, recipe: Recipe) -> Edit:
 def _doubts(crop: Crop, inversion: Inversion) -> list[str]:
     """Say what may spoil an inversion."""
     return [*crop.warnings, *([inversion.notice] if inversion.notice else [])]
-
-
-def _warn(warnings: Sequence[str]) -> None:
-    """Also tell while the call goes on, as the page does."""
-    for warning in warnings:
-        gr.Warning(html.escape(warning))

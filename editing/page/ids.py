@@ -52,7 +52,7 @@ ROWS, WORDS, REMOVES = (
 # fine-tune
 HAIR, HAIR_STRENGTH = "hair", "hair_strength"
 # lab
-VIEW, LIKENESS, LEVELS, MASKS = "view", "likeness", "levels", "masks"
+VIEW, LIKENESS, MASKS = "view", "likeness", "masks"
 LAYERS = "layers"
 COMPONENTS = tuple(f"component_{index}" for index in range(20))
 MASK_STRENGTH, OVERLAY, MASK_RESET, RECOMPUTE = "mask_strength", "overlay", "mask_reset", "recompute"

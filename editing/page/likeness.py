@@ -6,20 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 
-import torch
-
-from editing.check import check
+from editing.check import check, likeness
 from editing.edit import Edit
 from editing.page import gpu
 from samm.inversion import Inversion, Progress
 from samm.models import load_descriptor
 from samm.networks.identity import FaceRes
-from samm.networks.ops import area_resize
-from samm.pixels import to_pm1
 
 __all__ = ["LIKENESS", "USUAL", "Likeness", "doubt", "is_closer", "prepare"]
-
-DESCRIBED_PX = 256  # edge of what the descriptor looks at
 
 
 @dataclass(frozen=True)
@@ -71,15 +65,10 @@ def doubt(inversion: Inversion, edited: Edit) -> str:
     return check(inversion, edited, _descriptor()).problem or ""
 
 
-@torch.inference_mode()
 def is_closer(better: Inversion, inversion: Inversion) -> bool:
     """Tell whether a face descriptor finds another inversion's result nearer to the photo.
 
     With the read-out many faces are drawn as well at once as after a search: then the first stays.
     """
-    descriptor = _descriptor()
-    photo, new, old = (
-        descriptor(area_resize(view, DESCRIBED_PX))
-        for view in (inversion.photo_pm1, to_pm1(better.blended), to_pm1(inversion.blended))
-    )
-    return bool((photo * new).sum() > (photo * old).sum())
+    new, old = (likeness(inversion.photo_u8, one.blended, _descriptor()) for one in (better, inversion))
+    return new > old

@@ -6,16 +6,29 @@ import time
 from dataclasses import replace
 from threading import Thread
 
+from editing.edit import Edit
 from editing.kept import EDITS, EXAMPLES
 from editing.page import gpu, likeness
 from editing.page.kept import WELCOME, Example, example
+from editing.page.packing import unpack, unpack_edit
 from editing.page.presence import presence
 from editing.page.sentences import EXPIRED
 from editing.page.session import Inverted, Opened, Step, Visit
 from editing.recipe.recipe import Recipe
 from samm.errors import PhotoError
 
-__all__ = ["entered", "first", "first_seen", "inverted", "is_shipped", "open_example", "shipped", "warm_up"]
+__all__ = [
+    "entered",
+    "first",
+    "first_seen",
+    "inverted",
+    "is_shipped",
+    "open_example",
+    "shipped",
+    "warm_up",
+    "welcome",
+    "welcome_edit",
+]
 
 
 def shipped(name: str) -> Example | None:
@@ -23,19 +36,29 @@ def shipped(name: str) -> Example | None:
     return None if gpu.missing() else example(name, gpu.engine().model)
 
 
+def welcome() -> Example | None:
+    """Give the example that the page begins with, if it needs no drawing."""
+    return shipped(WELCOME)
+
+
+def welcome_edit() -> Edit | None:
+    """Give the picture of `welcome`."""
+    example = welcome()
+    return example and unpack_edit(example.edit, unpack(example.inversion).crop)
+
+
 def first() -> Visit:
     """Give the visit that the page begins with."""
-    return Visit(example=WELCOME if shipped(WELCOME) else "")
+    return Visit(example=WELCOME if welcome() else "")
 
 
 def first_seen() -> Visit:
     """Give what the page shows at first as a visit that nobody has; to set the controls by."""
-    visit = first()
-    opened = shipped(visit.example) if visit.example else None
+    opened = welcome()
     if opened is None:
-        return visit
+        return first()
     crop = opened.inversion.crop
-    return seen(visit.begun(Opened("", EXAMPLES, crop.photo, (crop,)), crop), opened)
+    return seen(first().begun(Opened("", EXAMPLES, crop.photo, (crop,)), crop), opened)
 
 
 def warm_up() -> None:
@@ -47,7 +70,7 @@ def warm_up() -> None:
         gpu.warm_up()
         likeness.prepare()
 
-    if first().example:
+    if welcome():
         Thread(target=work, name="examples", daemon=True).start()
 
 

@@ -10,13 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import gradio as gr
+
 from editing.page.session import Inverted, Visit
 from editing.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
     from editing.page.wiring import Wiring
 
-__all__ = ["Part", "Tab", "Updates", "followed", "read_recipe", "settings"]
+__all__ = ["Part", "Tab", "Updates", "followed", "read_recipe", "row_of_pictures", "settings"]
 
 Updates = dict[str, Any]  # of elements, by their ids
 
@@ -62,6 +64,40 @@ class Tab(Part):
     def slug(self) -> str:
         """Its label as part of an id."""
         return re.sub(r"\W+", "_", self.label.lower())
+
+
+def row_of_pictures(
+    pictures: Sequence[tuple[str, str]] | None,
+    label: str,
+    name: str,
+    columns: int,
+    *,
+    show_label: bool = True,
+    visible: bool = True,
+) -> gr.Gallery:
+    """Lay out pictures to pick from or to look at, each a file with its caption.
+
+    Args:
+        pictures: files and captions; None for none yet.
+        label: of all.
+        name: id of the element.
+        columns: how many lie beside each other.
+        show_label: whether the label can be seen.
+        visible: whether any of it can.
+    """
+    return gr.Gallery(
+        pictures,
+        label=label,
+        show_label=show_label,
+        columns=columns,
+        height="auto",
+        elem_id=name,
+        visible=visible,
+        allow_preview=False,
+        interactive=False,
+        buttons=[],
+        object_fit="contain",
+    )
 
 
 def settings(parts: Sequence[Part], visit: Visit) -> Updates:

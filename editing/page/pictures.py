@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from PIL import Image
 
 from editing.edit import Edit, undrawn
 from editing.page.packing import ready, unpack, unpack_edit
@@ -18,12 +17,13 @@ from editing.recipe.recipe import Recipe
 from samm.crop.crop import Crop
 from samm.inversion import Inversion
 from samm.networks.ops import area_resize
-from samm.pixels import mask_to_u8
+from samm.pixels import mask_to_u8, shrunk
 
 __all__ = [
     "Shown",
     "face_strip",
     "kept_mask",
+    "kept_on_black",
     "kept_share",
     "mask_items",
     "overlay",
@@ -73,8 +73,7 @@ def view_of(visit: Inverted, edited: Edit) -> Shown:
     if name == GENERATED:
         return Shown(edited.aligned, "What the AI draws, before blending")
     if name == KEPT:
-        kept = edited.photo_u8 * edited.mask[..., None]
-        return Shown(kept.round().astype(np.uint8), "What is kept from the photo, on black")
+        return Shown(kept_on_black(edited), "What is kept from the photo, on black")
     if name == WHOLE:
         return Shown(whole(visit, edited), f"Whole photo with the {_named(visit.recipe)}")
     return Shown(edited.blended, _named(visit.recipe).capitalize())
@@ -100,6 +99,11 @@ def kept_share(edited: Edit) -> str:
     return f"{100 * edited.kept:.0f} % of the picture is from your photo; the AI draws the rest."
 
 
+def kept_on_black(edited: Edit) -> np.ndarray:
+    """Give what a picture keeps from the photo, uint8 (S, S, 3)."""
+    return (edited.photo_u8 * edited.mask[..., None]).round().astype(np.uint8)
+
+
 def kept_mask(edited: Edit) -> Shown:
     """Give the mask of a picture, where white is kept from the photo."""
     small = area_resize(edited.keep_photo, min(edited.size, MASK_PX))
@@ -115,8 +119,7 @@ def mask_items(inversion: Inversion, kept: Shown, edited: Edit) -> list[tuple[np
 
 def thumbnail(picture_u8: np.ndarray) -> np.ndarray:
     """Make a picture small enough for the history: uint8 (128, 128, 3)."""
-    small = Image.fromarray(picture_u8).resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
-    return np.asarray(small)
+    return shrunk(picture_u8, THUMBNAIL_PX)
 
 
 def face_strip(crops: Sequence[Crop]) -> list[tuple[np.ndarray, str]]:

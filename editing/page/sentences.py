@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
+
+import gradio as gr
 
 __all__ = [
     "ABOUT",
@@ -25,6 +28,7 @@ __all__ = [
     "WHOLE",
     "introduction",
     "say",
+    "warn",
 ]
 
 TITLE = "SAMM face editor"
@@ -90,6 +94,12 @@ def introduction(privacy: str) -> str:
 {DESCRIPTION}
 
 {privacy} [Paper]({PAPER})"""
+
+
+def warn(warnings: Iterable[str]) -> None:
+    """Show warnings at the edge of the page, for some seconds."""
+    for warning in warnings:
+        gr.Warning(html.escape(warning))
 
 
 def say(sentence: str) -> str:

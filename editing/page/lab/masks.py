@@ -10,8 +10,8 @@ import gradio as gr
 
 from editing.page import files, gpu, ids
 from editing.page.drawing import restore_masks
-from editing.page.opening import first, shipped
-from editing.page.packing import unpack, unpack_edit
+from editing.page.opening import welcome, welcome_edit
+from editing.page.packing import unpack
 from editing.page.parts import Tab, Updates
 from editing.page.pictures import kept_mask, mask_items, present
 from editing.page.regions.kept import without_brush
@@ -58,11 +58,10 @@ def lay_out() -> None:
 
 
 def _first_masks() -> list[tuple[str, str]] | None:
-    example = shipped(first().example)
-    if example is None:
+    example, edited = welcome(), welcome_edit()
+    if example is None or edited is None:
         return None
     inversion = unpack(example.inversion)
-    edited = unpack_edit(example.edit, inversion.crop)
     return put_all(mask_items(inversion, kept_mask(edited), edited), files.lasting_folder())
 
 

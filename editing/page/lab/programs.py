@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import io
 import zipfile
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from editing.page.gate import GATE
 from editing.page.packing import unpack
 from editing.page.parts import Tab, Updates
 from editing.page.regions.downloads import Download, offered
+from editing.page.sentences import warn
 from editing.page.session import Inverted, Visit
 from editing.page.wiring import RESTORED, Wiring
 from editing.recipe.file import load_recipe, to_json
@@ -93,8 +93,7 @@ def on_recipe_file(visit: Inverted, upload: dict | None) -> Iterator[Updates]:
         return
     loaded = load_recipe(GATE.file(upload, visit.tab or None))
     require_quick(loaded)
-    for warning in gpu.engine().moves.warnings(loaded):
-        gr.Warning(html.escape(warning))
+    warn(gpu.engine().moves.warnings(loaded))
     yield from restore(visit, loaded)
 
 

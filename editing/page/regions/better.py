@@ -16,7 +16,6 @@ import numpy as np
 from editing.page import gpu, ids
 from editing.page.drawing import redrawn
 from editing.page.improve import News, improve
-from editing.page.lab.view import on_view
 from editing.page.likeness import LIKENESS, is_closer
 from editing.page.packing import pack, unpack
 from editing.page.parts import Part, Updates
@@ -24,10 +23,10 @@ from editing.page.pictures import present
 from editing.page.presence import is_current, presence
 from editing.page.sentences import say
 from editing.page.session import Inverted, Visit
-from editing.page.show import result
+from editing.page.show import pictures, result
 from editing.page.wiring import RESULT, Wiring
 
-__all__ = ["PART", "improved", "on_better", "on_improve"]
+__all__ = ["PART", "improved", "on_better", "on_improve", "on_taken"]
 
 
 def lay_out() -> None:
@@ -50,7 +49,7 @@ def improved(wiring: Wiring, event: Any) -> None:
     beside = {"concurrency_id": "improvements", "concurrency_limit": None}
     done = wiring.on(event, on_improve, [ids.LIKENESS], told, trigger_mode="multiple", **beside)
     taken = wiring.shows(done.then, on_better, (), [*RESULT, *told], **gpu.LANE)
-    wiring.shows(taken.then, on_view, (), (ids.COMPARE, ids.STAGE))  # another may have been chosen meanwhile
+    wiring.shows(taken.then, on_taken, (), (ids.COMPARE, ids.STAGE))
 
 
 def on_improve(visit: Visit, choice: str) -> Iterator[Updates]:
@@ -84,6 +83,12 @@ def on_better(visit: Visit) -> Iterator[Updates]:
     visit = redrawn(replace(visit, inversion=found[1], edit=None, drawn=()), visit.recipe)
     if is_current(visit):
         yield {**result(visit, present(visit)), ids.STATUS: say("The likeness is closer now.")}
+
+
+def on_taken(visit: Visit) -> Iterator[Updates]:
+    """Show the view that may have been chosen while a better inversion was drawn; a brush stays."""
+    if isinstance(visit, Inverted):
+        yield pictures(visit, present(visit))
 
 
 def _on_stop(request: gr.Request) -> None:

@@ -10,7 +10,7 @@ import gradio as gr
 from editing.page import ids
 from editing.page.drawing import restored
 from editing.page.packing import ready
-from editing.page.parts import Part, Updates
+from editing.page.parts import Part, Updates, row_of_pictures
 from editing.page.pictures import present
 from editing.page.presence import presence
 from editing.page.regions.crop import crop_controls, then_invert
@@ -34,16 +34,8 @@ def lay_out() -> None:
         with gr.Row():
             gr.Button("Use it anyway", elem_id=ids.USE_ANYWAY, size="sm", min_width=120)
             gr.Button("Another photo", elem_id=ids.OTHER_PHOTO, size="sm", min_width=120, variant="primary")
-    gr.Gallery(
-        label="Faces found: pick one; you can edit one after the other",
-        columns=6,
-        height="auto",
-        visible=False,
-        elem_id=ids.FACES,
-        allow_preview=False,
-        interactive=False,
-        buttons=[],
-    )
+    label = "Faces found: pick one; you can edit one after the other"
+    row_of_pictures(None, label, ids.FACES, 6, visible=False)
 
 
 def wire(wiring: Wiring) -> None:

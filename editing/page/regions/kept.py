@@ -10,8 +10,8 @@ import gradio as gr
 import numpy as np
 
 from editing.page import files, gpu, ids
-from editing.page.opening import first, shipped
-from editing.page.packing import unpack, unpack_edit
+from editing.page.opening import welcome_edit
+from editing.page.packing import unpack
 from editing.page.parts import Part, Updates
 from editing.page.pictures import kept_mask, present
 from editing.page.sentences import say
@@ -55,11 +55,8 @@ def lay_out() -> None:
 
 
 def _first_mask() -> str | None:
-    example = shipped(first().example)
-    if example is None:
-        return None
-    edited = unpack_edit(example.edit, unpack(example.inversion).crop)
-    return files.put(kept_mask(edited).picture, files.lasting_folder())
+    edited = welcome_edit()
+    return edited and files.put(kept_mask(edited).picture, files.lasting_folder())
 
 
 def wire(wiring: Wiring) -> None:

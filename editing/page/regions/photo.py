@@ -15,12 +15,12 @@ from editing.page import files, gpu, ids
 from editing.page.gate import EXAMPLES, GATE
 from editing.page.opening import open_example, shipped
 from editing.page.packing import ready
-from editing.page.parts import Part, Updates
+from editing.page.parts import Part, Updates, row_of_pictures
 from editing.page.pictures import face_strip, present
 from editing.page.presence import presence
 from editing.page.regions.crop import PART as CROP
 from editing.page.regions.crop import crop_controls, then_invert
-from editing.page.sentences import ASKED, EMPTY, UNDO_TURN, say
+from editing.page.sentences import ASKED, EMPTY, UNDO_TURN, say, warn
 from editing.page.session import Opened, Visit
 from editing.page.show import cleared, put_all, shown
 from editing.page.tabs.effects import TILES
@@ -55,16 +55,8 @@ OPENED = (
 
 def lay_out() -> None:
     """Lay out the examples, and where else a photo comes from and how it is cropped."""
-    gr.Gallery(
-        [(_example_picture(name), caption) for name, caption in CAPTIONS.items()],
-        label="Or try an example",
-        columns=8,
-        height="auto",
-        elem_id=ids.EXAMPLES,
-        allow_preview=False,
-        interactive=False,
-        buttons=[],
-    )
+    examples = [(_example_picture(name), caption) for name, caption in CAPTIONS.items()]
+    row_of_pictures(examples, "Or try an example", ids.EXAMPLES, 8)
     with gr.Accordion("Camera, paste or drop; crop by hand", open=False, elem_id=ids.SOURCE), gr.Row():
         with gr.Column():
             gr.Image(
@@ -151,8 +143,7 @@ def on_photo(visit: Visit, upload: dict | None) -> Iterator[Updates]:
     folder = present.new_folder()
     photo = Photo(files.copy_upload(admitted, folder))
     photo.file = opened.file
-    for note in photo.file.notes:
-        gr.Warning(note)
+    warn(photo.file.notes)
     yield look_for_faces(visit, photo.upright(engine.model.domain, engine.detector), folder)
 
 
@@ -186,7 +177,7 @@ def look_for_faces(visit: Visit, photo: Photo, folder: Path) -> Updates:
         sentence = "Face found." if crops else NO_FACE
     if photo.turned_deg:
         turned = turn_warning(photo.turned_deg, f"pressing {UNDO_TURN}")
-        gr.Warning(turned)
+        warn([turned])
         sentence = f"{sentence} {turned}"
     # Where no face is found the visitor starts from the largest square in the middle.
     height, width = photo.pixels.shape[:2]
@@ -206,9 +197,7 @@ def look_for_faces(visit: Visit, photo: Photo, folder: Path) -> Updates:
 def take_face(visit: Visit, opened: Opened, crop: Crop) -> Updates:
     """Take a face, but ask first where it does not look like a photographed one."""
     warnings = crop.warnings
-    for warning in warnings:
-        if warning != NOT_A_FACE:
-            gr.Warning(warning)
+    warn([warning for warning in warnings if warning != NOT_A_FACE])
     asks, light = NOT_A_FACE in warnings, crop.light()
     begun = visit.begun(opened, None if asks else light, light if asks else None)
     return {

@@ -9,8 +9,8 @@ import gradio as gr
 
 from editing.page import ids
 from editing.page.drawing import go, restore, restore_masks
-from editing.page.opening import first, shipped
-from editing.page.parts import Part, Updates
+from editing.page.opening import welcome
+from editing.page.parts import Part, Updates, row_of_pictures
 from editing.page.sentences import EMPTY, WELCOME, say
 from editing.page.session import Inverted, Step, Visit
 from editing.page.show import PAINT_PX
@@ -20,7 +20,6 @@ from editing.recipe.line import signed
 from editing.recipe.recipe import Recipe
 
 __all__ = ["PART", "edits_of", "lay_out_steps", "on_history", "on_redo", "on_reset", "on_undo"]
-
 
 ACTIONS = {
     ids.UNDO: "↶ Undo",
@@ -34,7 +33,7 @@ FOLLOWS = (*ids.EDIT_CHIPS, ids.RESET, ids.PROBLEM, ids.HISTORY, ids.UNDO, ids.R
 
 def lay_out() -> None:
     """Lay out state and picture; at first it is an example's, if one needs no drawing."""
-    example = shipped(first().example)
+    example = welcome()
     with gr.Row(elem_id=ids.STATE):
         gr.HTML(say(WELCOME if example else EMPTY), elem_id=ids.STATUS)
         gr.Button("Try again", elem_id=ids.INVERT, visible=False, size="sm", min_width=90, scale=0)
@@ -86,7 +85,7 @@ def lay_out() -> None:
 
 def lay_out_steps() -> None:
     """Lay out the edits that the picture has, what can be done with it, and how it came about."""
-    example = shipped(first().example)
+    example = welcome()
     gr.HTML(visible=False, elem_id=ids.PROBLEM)
     with gr.Row(elem_id=ids.EDITS):
         for name in ids.EDIT_CHIPS:
@@ -97,20 +96,11 @@ def lay_out_steps() -> None:
             variant = "primary" if name == ids.SAVE else "secondary"
             gr.Button(label, elem_id=name, size="sm", variant=variant, interactive=False, min_width=56)
     with gr.Row(elem_id=ids.PAST):
-        gr.Gallery(
-            [(example.plain, "Not edited"), (example.small, "; ".join(edits_of(example.recipe)))]
-            if example
-            else None,
-            label="History",
-            columns=8,
-            height="auto",
-            elem_id=ids.HISTORY,
-            allow_preview=False,
-            interactive=False,
-            buttons=[],
-            object_fit="contain",
-            format="jpeg",
-        )
+        steps = example and [
+            (example.plain, "Not edited"),
+            (example.small, "; ".join(edits_of(example.recipe))),
+        ]
+        row_of_pictures(steps, "History", ids.HISTORY, 8)
 
 
 def wire(wiring: Wiring) -> None:

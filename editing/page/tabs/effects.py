@@ -13,7 +13,7 @@ from editing.kept import PREVIEW_PX
 from editing.page import files, gpu, ids
 from editing.page.drawing import change, restore
 from editing.page.line import TILE
-from editing.page.opening import first, is_shipped, shipped
+from editing.page.opening import is_shipped, welcome
 from editing.page.packing import unpack
 from editing.page.parts import Tab, Updates
 from editing.page.presence import presence
@@ -29,7 +29,7 @@ TILES = {effect.name: f"tile_{effect.name}" for effect in EFFECTS}  # ids, by na
 
 def lay_out() -> None:
     """Lay out the tiles and the one strength."""
-    example = shipped(first().example)
+    example = welcome()
     with gr.Row(elem_id=ids.TILES):
         for effect in EFFECTS:
             gr.Button(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -12,7 +11,7 @@ import numpy as np
 from editing.page import gpu, ids
 from editing.page.drawing import change
 from editing.page.parts import Tab, Updates
-from editing.page.sentences import PHRASES
+from editing.page.sentences import PHRASES, warn
 from editing.page.session import Inverted, Visit
 from editing.page.wiring import RESULT, Handler, Wiring
 from editing.recipe.recipe import FOCUS_RANGE, Recipe, TextEdit
@@ -85,8 +84,7 @@ def on_words(
         raise OptionError("Type what you want to see, for example 'blonde hair'.")
     word = TextEdit(target, neutral or TextEdit.neutral, strength, focus)
     words = (*(old for old in visit.words if old.target != word.target), word)
-    for warning in gpu.engine().moves.warnings(Recipe(texts=(word,))):
-        gr.Warning(html.escape(warning))
+    warn(gpu.engine().moves.warnings(Recipe(texts=(word,))))
     for updates in change(visit, visit.recipe, words):
         yield {**updates, **(rows(words) | {ids.TARGET: ""} if ids.VISIT in updates else {})}
 

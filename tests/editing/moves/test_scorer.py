@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from editing.moves import scorer
 from editing.moves.scorer import (
     CELEBA,
     MEASURES,
@@ -87,3 +88,20 @@ def test_a_missing_file_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("samm.checkpoints.EMBEDDED", tmp_path)
     with pytest.raises(WeightsError, match=r"scorer\.safetensors is missing"):
         load_scorer()
+
+
+def test_a_photo_that_stays_is_scored_once(monkeypatch):
+    asked = []
+
+    def counted(image):
+        asked.append(image)
+        return image.mean((2, 3)).repeat(1, 16)
+
+    monkeypatch.setattr(scorer, "shared_scorer", lambda device: counted)
+    photo = torch.full((1, 3, 8, 8), 0.5)
+    first = scorer.photo_scores(photo)
+    assert scorer.photo_scores(photo) is first
+    assert len(asked) == 1
+    other = scorer.photo_scores(photo.clone() * 2)  # another photo has scores of its own
+    assert torch.equal(other, 2 * first)
+    assert len(asked) == 2

@@ -8,7 +8,7 @@ import re
 import shutil
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from editing.page.packing import unpack
 from editing.page.parts import settings
 from editing.page.presence import leave, presence
 from editing.page.regions import better
-from editing.page.regions.better import on_better, on_improve
+from editing.page.regions.better import on_better, on_improve, on_taken
 from editing.page.regions.choice import on_undo_turn
 from editing.page.regions.crop import on_invert
 from editing.page.regions.photo import on_photo
@@ -191,6 +191,9 @@ def test_a_closer_likeness_joins_the_edit_that_was_made_meanwhile(near, monkeypa
     assert after.steps == edited.steps
     assert Path(after.after).read_bytes() != Path(edited.after).read_bytes()
     assert list(on_better(after)) == []  # it is taken once
+    (seen,) = on_taken(replace(after, brushing=True))  # whoever paints goes on painting
+    assert seen.keys() == {ids.COMPARE, ids.STAGE}
+    assert {part.visible for part in seen.values()} == {"hidden"}
 
 
 @pytest.mark.filterwarnings("ignore:The face is only")
