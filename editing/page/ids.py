@@ -50,7 +50,7 @@ ROWS, WORDS, REMOVES = (
     tuple(f"{kind}_{row}" for row in range(MAX_TEXTS)) for kind in ("row", "word", "remove")
 )
 # fine-tune
-HAIR, HAIR_STRENGTH = "hair", "hair_strength"
+STRONGER, HAIR, HAIR_STRENGTH = "stronger", "hair", "hair_strength"
 # lab
 VIEW, LIKENESS, MASKS = "view", "likeness", "masks"
 LAYERS = "layers"

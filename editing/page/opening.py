@@ -96,9 +96,7 @@ def seen(visit: Visit, opened: Example) -> Inverted:
         Step(replace(opened.recipe, texts=()), opened.recipe.texts, opened.small, at_s=now_s),
     )
     return Inverted(
-        tab=visit.tab,
-        view=visit.view,
-        overlay=visit.overlay,
+        **visit.chosen,
         opened=visit.opened,
         crop=opened.inversion.crop,
         inversion=opened.inversion,

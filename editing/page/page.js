@@ -48,6 +48,8 @@
       const level = getComputedStyle(swatch).backgroundColor.match(/\d+/)?.[0];
       swatch.ariaLabel = meanings[level] ?? "Color";
     }
+    for (const slider of document.querySelectorAll("#tabs input[type=range]"))
+      slider.style.setProperty("--zero", slider.min < 0 ? slider.min / (slider.min - slider.max) : -1);
     for (const empty of document.querySelectorAll(".empty[aria-label]:not([role])")) empty.role = "img";
     const all = tiles();
     for (const tile of all) tile.ariaPressed = tile.classList.contains("primary");
@@ -69,7 +71,7 @@
   });
   mend();
   // Parts of the page are made anew now and then, so all of it is watched.
-  const changes = { childList: true, subtree: true, attributeFilter: ["class"] };
+  const changes = { childList: true, subtree: true, attributeFilter: ["class", "min", "max"] };
   new MutationObserver(mend).observe(document.body, changes);
 
   // While Compare or B is held, the photo before lies over the stage.
@@ -87,7 +89,29 @@
   document.addEventListener("pointerdown", (event) => {
     if (event.target.closest("#hold")) before(true);
   });
-  for (const name of ["pointerup", "pointercancel", "blur"]) window.addEventListener(name, () => before(false));
+
+  // A drag on the photo that is cropped moves the sliders of the crop's middle, which are there for the keyboard.
+  let drag = null;
+  document.addEventListener("pointerdown", (event) => {
+    const photo = event.target.closest("#crop_preview")?.querySelector("img");
+    if (!photo) return;
+    const sliders = ["crop_x", "crop_y"].map((name) => document.querySelector(`#${name} input[type=range]`));
+    const [x, y] = sliders;
+    const scale = Math.max(x.max / photo.clientWidth, y.max / photo.clientHeight);
+    const begin = [x.value - scale * event.clientX, y.value - scale * event.clientY];
+    drag = (to) =>
+      sliders.forEach((slider, axis) => {
+        slider.value = Math.round(begin[axis] + scale * (axis ? to.clientY : to.clientX));
+        slider.dispatchEvent(new Event("input", { bubbles: true }));
+      });
+  });
+  window.addEventListener("pointermove", (event) => drag?.(event));
+
+  for (const name of ["pointerup", "pointercancel", "blur"])
+    window.addEventListener(name, () => {
+      before(false);
+      drag = null;
+    });
   button("hold")?.addEventListener("contextmenu", (event) => event.preventDefault()); // a long touch
 
   const compares = (event) =>

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from PIL import Image, ImageDraw
 
 from editing.edit import Edit, undrawn
 from editing.page.packing import ready, unpack, unpack_edit
@@ -27,7 +28,9 @@ __all__ = [
     "kept_share",
     "mask_items",
     "overlay",
+    "placed",
     "present",
+    "thinned",
     "thumbnail",
     "view_of",
     "whole",
@@ -36,6 +39,8 @@ __all__ = [
 MASK_PX = 512  # the gathered mask is shown at this size; the download has it in full
 FACE_PX = 160
 THUMBNAIL_PX = 128
+PLACED_PX = 512  # edge of the photo on which a crop is placed, or up to twice that
+OUTSIDE = 0.4  # what is left of the light outside the crop
 DRAWN_RGB = np.array((255, 96, 0), np.float32)  # tint of what the generator draws
 DRAWN_ALPHA = 0.55
 
@@ -120,6 +125,21 @@ def mask_items(inversion: Inversion, kept: Shown, edited: Edit) -> list[tuple[np
 def thumbnail(picture_u8: np.ndarray) -> np.ndarray:
     """Make a picture small enough for the history: uint8 (128, 128, 3)."""
     return shrunk(picture_u8, THUMBNAIL_PX)
+
+
+def thinned(picture_u8: np.ndarray, px: int) -> np.ndarray:
+    """Take every n-th pixel of a picture (H, W, 3), so that its longer edge is less than twice `px`."""
+    step = max(1, max(picture_u8.shape[:2]) // px)
+    return np.ascontiguousarray(picture_u8[::step, ::step])
+
+
+def placed(crop: Crop) -> np.ndarray:
+    """Give the small photo, uint8 (h, w, 3), darkened outside a crop."""
+    photo = Image.fromarray(thinned(crop.photo.pixels, PLACED_PX))
+    scale = photo.width / crop.photo.pixels.shape[1]
+    light = Image.new("L", photo.size, round(255 * OUTSIDE))
+    ImageDraw.Draw(light).polygon([(x * scale, y * scale) for x, y in crop.quad.tolist()], fill=255)
+    return np.asarray(Image.composite(photo, Image.new("RGB", photo.size), light))
 
 
 def face_strip(crops: Sequence[Crop]) -> list[tuple[np.ndarray, str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -135,6 +136,7 @@ class Visit:
         tab: Gradio's name for it; "" for a call from elsewhere.
         view: which picture is looked at.
         overlay: whether what the generator draws is tinted instead.
+        stronger: whether sliders go beyond what usually looks good.
         example: that is on the stage without having been opened yet; "" where there is none.
         opened: the photo; None before there is one.
         crop: the crop to invert, without pixels; None until there is a choice.
@@ -146,6 +148,7 @@ class Visit:
     tab: str = ""
     view: str = COMPARE
     overlay: bool = False
+    stronger: bool = False
     example: str = ""
     opened: Opened | None = None
     crop: Crop | None = None
@@ -162,9 +165,12 @@ class Visit:
         self, opened: Opened | None = None, crop: Crop | None = None, asked: Crop | None = None
     ) -> Visit:
         """Derive the visit that a photo, or another crop of it, begins anew."""
-        return Visit(
-            tab=self.tab, view=self.view, overlay=self.overlay, opened=opened, crop=crop, asked=asked
-        )
+        return Visit(**self.chosen, opened=opened, crop=crop, asked=asked)
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """What stays as it is chosen, whichever photo is worked on."""
+        return {name: getattr(self, name) for name in ("tab", "view", "overlay", "stronger")}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -31,7 +31,7 @@ PROGRESS = gr.Progress()  # as a default value it is how a function asks for its
 # What every drawing changes, and what it changes when it also sets the controls.
 RESULT = (ids.VISIT, ids.COMPARE, ids.STAGE, ids.KEPT, ids.MASKS, ids.FOLLOWED)
 RESTORED = (*RESULT, ids.BRUSH, ids.CONTROLS)
-_SEEN = (ids.VIEW, ids.OVERLAY)  # first values of all that shows a picture
+_SEEN = (ids.VIEW, ids.OVERLAY, ids.STRONGER)  # first values of all that shows a picture
 
 
 def guarded(updates: Iterator[Updates]) -> Iterator[Updates]:
@@ -178,12 +178,16 @@ class Wiring:
             given = dict(zip(named, values, strict=True))
             visit = replace(given.pop(ids.VISIT), tab=request.session_hash or "")
             if set(_SEEN) <= set(given):
-                visit = replace(visit, view=given.pop(ids.VIEW), overlay=given.pop(ids.OVERLAY))
+                view, overlay, stronger = (given.pop(name) for name in _SEEN)
+                visit = replace(visit, view=view, overlay=overlay, stronger=stronger)
                 if visit.example:
                     visit = entered(visit)
                     yield self._by_element({ids.VISIT: visit})
             for updates in guarded(handler(visit, *given.values(), *more)):
                 yield self._by_element(updates)
+            # The browser gets the last updates twice, and with much to do, such as taking the brush away, the
+            # second time after what the visitor has chosen meanwhile. So the last ones change nothing.
+            yield self._by_element({ids.STATUS: gr.skip()})
 
         def plain(request: gr.Request, *values: Any) -> Iterator[dict[Any, Any]]:
             yield from call(request, values)

@@ -47,6 +47,7 @@ class Attribute:
         keep: names of attributes that the direction is made orthogonal to (conditional projection).
         low, high, step: limits of the strength, in standard deviations.
         more: shown only on request.
+        safe: strengths between which most faces look well; sliders end here until more is asked for.
     """
 
     name: str
@@ -58,6 +59,11 @@ class Attribute:
     high: float = 4.0
     step: float = 0.1
     more: bool = False
+    safe: tuple[float, float] = (-3.0, 3.0)
+
+    def ends(self, strength: float = 0.0, *, full: bool = False) -> tuple[float, float]:
+        """Give a slider's ends: the safe ones, or the limits if `full` or if it shows a strength beyond."""
+        return self.safe if self.safe[0] <= strength <= self.safe[1] and not full else (self.low, self.high)
 
 
 @dataclass(frozen=True)

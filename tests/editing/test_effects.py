@@ -16,7 +16,7 @@ def test_an_effect_sets_its_attribute_and_leaves_the_rest(effect):
     assert effect.is_in(after)
     assert not effect.is_in(before)
     attribute = ATTRIBUTES[effect.attribute]
-    assert attribute.low < effect.strength < attribute.high
+    assert attribute.low <= attribute.safe[0] <= effect.strength <= attribute.safe[1] <= attribute.high
 
 
 def test_effects_have_names_and_labels_of_their_own_and_opposites_do_not_count_as_each_other():

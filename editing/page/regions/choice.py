@@ -84,7 +84,7 @@ def on_face(visit: Visit, index: int) -> Iterator[Updates]:
     if isinstance(visit, Inverted):
         visit = replace(visit, people={**visit.people, visit.face: replace(visit, people={})})
     if index in visit.people:
-        known = replace(visit.people[index], people=visit.people, view=visit.view, overlay=visit.overlay)
+        known = replace(visit.people[index], people=visit.people, **visit.chosen)
         yield {**restored(known, present(known)), **crop_controls(ready(crop), opened.folder)}
         return
     taken = take_face(visit, opened, ready(crop))

@@ -15,7 +15,7 @@ from editing.page import files, gpu, ids
 from editing.page.drawing import redrawn, stepped
 from editing.page.packing import ready
 from editing.page.parts import Part, Updates
-from editing.page.pictures import kept_share
+from editing.page.pictures import kept_share, placed
 from editing.page.presence import Stopped, is_current, presence
 from editing.page.regions.better import improved
 from editing.page.sentences import UNDO_TURN, say
@@ -31,17 +31,15 @@ from samm.inversion import Inversion
 
 __all__ = ["PART", "crop_controls", "on_crop", "on_crop_moved", "on_invert", "on_stop", "then_invert"]
 
-PREVIEW_PX = 256  # of the crop
-
 
 def lay_out() -> None:
     """Lay out the crop and what takes it."""
     gr.Image(
-        label="The crop",
+        label="Drag to move the crop",
         interactive=False,
-        height=200,
+        height=300,
         elem_id=ids.CROP_PREVIEW,
-        alt_text="The part of your photo that will be edited",
+        alt_text="Your photo; what is not dark will be edited",
         buttons=[],
     )
     gr.Slider(0, 1024, 512, step=1, label="Center, left to right (px)", elem_id=ids.CROP_X)
@@ -68,10 +66,10 @@ def then_invert(wiring: Wiring, event: Any) -> None:
 
 
 def on_crop_moved(visit: Visit, x: float, y: float, size: float, turn: float) -> Iterator[Updates]:
-    """Show what the crop sliders cut out."""
+    """Show what the crop sliders cut out, which a drag on the photo moves."""
     if visit.opened:
         crop = ready(visit.opened.photo.crop(x, y, size, turn))
-        yield {ids.CROP_PREVIEW: files.put(crop.pixels(PREVIEW_PX), visit.opened.folder)}
+        yield {ids.CROP_PREVIEW: files.put(placed(crop), visit.opened.folder, "jpg")}
 
 
 def on_crop(visit: Visit, x: float, y: float, size: float, turn: float) -> Iterator[Updates]:
@@ -95,7 +93,7 @@ def crop_controls(crop: Crop, folder: Path) -> Updates:
         ids.CROP_Y: gr.Slider(value=round(y), maximum=height),
         ids.CROP_SIZE: gr.Slider(value=round(size), maximum=2 * max(height, width)),
         ids.CROP_TURN: gr.Slider(value=round(turn, 1)),
-        ids.CROP_PREVIEW: files.put(crop.pixels(PREVIEW_PX), folder),
+        ids.CROP_PREVIEW: files.put(placed(crop), folder, "jpg"),
     }
 
 

@@ -63,8 +63,8 @@ def wire(wiring: Wiring) -> None:
     """Connect switches and brush."""
     wiring.draws(wiring[ids.PROTECT].input, on_protect, [ids.PROTECT], [*RESULT, ids.PROTECT])
     # In the lane of edits: of two that change the visit at once, one would be lost.
-    shown = (ids.COMPARE, ids.STAGE, ids.BRUSH, ids.BRUSH_ON)
-    wiring.shows(wiring[ids.BRUSH_ON].click, on_brush, (), shown, **gpu.LANE)
+    outputs = (*RESULT, ids.BRUSH, ids.BRUSH_ON)
+    wiring.shows(wiring[ids.BRUSH_ON].click, on_brush, [ids.BRUSH], outputs, **gpu.LANE)
     brush = wiring[ids.BRUSH]
     wiring.shows([brush.input, brush.apply], on_paint, [ids.BRUSH], RESULT, **gpu.LANE)
 
@@ -87,22 +87,27 @@ def on_protect(visit: Inverted, names: list[str]) -> Iterator[Updates]:
     yield updates
 
 
-def on_brush(visit: Visit) -> Iterator[Updates]:
-    """Put the brush on the stage, or take it away."""
+def on_brush(visit: Visit, editor: dict[str, Any] | None) -> Iterator[Updates]:
+    """Put the brush on the stage, or take it away with all that was painted, the last stroke too."""
     if not isinstance(visit, Inverted):
         return
-    visit = replace(visit, brushing=not visit.brushing)
+    if visit.brushing:
+        visit = replace(visit, brushing=False, paint=read_paint(editor) if editor else visit.paint)
+        yield {**shown(visit, present(visit)), ids.BRUSH: gr.ImageEditor(visible=False), **_named(_PAINT)}
+        return
+    visit = replace(visit, brushing=True)
     edited = present(visit)
-    name = _DONE if visit.brushing else _PAINT
     yield {
         ids.VISIT: visit,
         **pictures(visit, edited),
         **canvas(visit, edited),
-        ids.BRUSH_ON: gr.Button(name),
+        **_named(_DONE),
+        ids.STATUS: say("Paint white to keep your photo, black to let the AI draw."),
     }
-    if visit.brushing:
-        sentence = "Paint white to keep your photo, black to let the AI draw."
-        yield {ids.STATUS: say(sentence)}
+
+
+def _named(name: str) -> Updates:
+    return {ids.BRUSH_ON: gr.Button(name)}
 
 
 def without_brush(visit: Inverted) -> tuple[Inverted, Updates]:
@@ -111,7 +116,7 @@ def without_brush(visit: Inverted) -> tuple[Inverted, Updates]:
         return visit, {}
     visit = replace(visit, brushing=False)
     brush = gr.ImageEditor(visible=False)
-    return visit, {ids.VISIT: visit, ids.BRUSH: brush, ids.BRUSH_ON: gr.Button(_PAINT)}
+    return visit, {ids.VISIT: visit, ids.BRUSH: brush, **_named(_PAINT)}
 
 
 def on_paint(visit: Visit, editor: dict[str, Any] | None) -> Iterator[Updates]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import numpy as np
 
 from editing.kept import pair
 from editing.page import files, gpu, ids
@@ -16,7 +15,7 @@ from editing.page.gate import EXAMPLES, GATE
 from editing.page.opening import open_example, shipped
 from editing.page.packing import ready
 from editing.page.parts import Part, Updates, row_of_pictures
-from editing.page.pictures import face_strip, present
+from editing.page.pictures import face_strip, present, thinned
 from editing.page.presence import presence
 from editing.page.regions.crop import PART as CROP
 from editing.page.regions.crop import crop_controls, then_invert
@@ -57,7 +56,7 @@ def lay_out() -> None:
     """Lay out the examples, and where else a photo comes from and how it is cropped."""
     examples = [(_example_picture(name), caption) for name, caption in CAPTIONS.items()]
     row_of_pictures(examples, "Or try an example", ids.EXAMPLES, 8)
-    with gr.Accordion("Camera, paste or drop; crop by hand", open=False, elem_id=ids.SOURCE), gr.Row():
+    with gr.Accordion("Camera, paste or drop; move the crop", open=False, elem_id=ids.SOURCE), gr.Row():
         with gr.Column():
             gr.Image(
                 label="Your photo",
@@ -125,8 +124,7 @@ def on_use(visit: Visit, upload: dict | None) -> Iterator[Updates]:
 
 def _shown_photo(opened: Opened) -> str:
     pixels = ready(opened.crops[0]).photo.pixels if opened.crops else opened.photo.pixels
-    step = max(1, max(pixels.shape[:2]) // SHOWN_PX)
-    return files.put(np.ascontiguousarray(pixels[::step, ::step]), opened.folder, "jpg")
+    return files.put(thinned(pixels, SHOWN_PX), opened.folder, "jpg")
 
 
 def on_photo(visit: Visit, upload: dict | None) -> Iterator[Updates]:

@@ -42,8 +42,7 @@ def lay_out() -> None:
                 size="sm",
             )
     gr.Slider(
-        -4,
-        4,
+        *ATTRIBUTES["age"].ends(),
         0,
         step=0.1,
         label="How much",
@@ -120,8 +119,7 @@ def follow(visit: Inverted) -> Updates:
         return {**tiles, ids.EFFECT_STRENGTH: gr.Slider(visible=False)}
     attribute = ATTRIBUTES[visit.effect]
     slider = gr.Slider(
-        attribute.low,
-        attribute.high,
+        *attribute.ends(strength, full=visit.stronger),
         strength,
         label=f"How much: {attribute.label.lower()}",
         info=attribute.info,

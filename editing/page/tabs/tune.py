@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
 from editing.effects import HAIR_COLORS, with_hair_color
-from editing.page import ids
+from editing.page import gpu, ids
 from editing.page.parts import Tab, Updates
 from editing.page.session import Inverted, Visit
+from editing.page.tabs.effects import follow
 from editing.page.wiring import Wiring
 from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.recipe import Recipe
@@ -32,17 +33,18 @@ SWATCHES = {OWN: None} | {
 }  # names of attributes, by label
 USUAL = 2.0  # strength of a color
 SLIDERS = tuple(name for names in GROUPS.values() for name in names)
+ENDED = (*SLIDERS, ids.HAIR_STRENGTH, ids.EFFECT_STRENGTH)  # the sliders of attributes
 
 
 def lay_out() -> None:
     """Lay out the groups."""
+    gr.Checkbox(label="Allow more than usually looks good", elem_id=ids.STRONGER)
     for label, names in GROUPS.items():
         gr.Markdown(f"### {label}")
         if label == "Hair":
             gr.Radio(list(SWATCHES), value=OWN, label="Color", elem_id=ids.HAIR, interactive=False)
             gr.Slider(
-                0,
-                ATTRIBUTES[HAIR_COLORS[0]].high,
+                *_color_ends(None, USUAL),
                 USUAL,
                 step=0.1,
                 label="How much color",
@@ -54,8 +56,7 @@ def lay_out() -> None:
             for name in names:
                 attribute = ATTRIBUTES[name]
                 gr.Slider(
-                    attribute.low,
-                    attribute.high,
+                    *attribute.ends(),
                     0,
                     step=attribute.step,
                     label=attribute.label,
@@ -67,7 +68,16 @@ def lay_out() -> None:
 
 
 def wire(wiring: Wiring) -> None:
-    """Nothing but the controls happens here, and these are inputs of the recipe."""
+    """Connect the switch of the sliders' ends; all other controls are inputs of the recipe."""
+    wiring.shows(wiring[ids.STRONGER].input, on_stronger, (), ENDED, **gpu.LANE)
+
+
+def on_stronger(visit: Visit) -> Iterator[Updates]:
+    """Set the ends of all sliders of attributes; none is moved."""
+    ends = settings(visit)
+    if isinstance(visit, Inverted):
+        ends |= follow(visit)
+    yield {ids.VISIT: visit, **{name: ends[name] for name in ENDED if name in ends}}
 
 
 def read(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
@@ -84,12 +94,23 @@ def settings(visit: Visit) -> Updates:
     """Set the sliders."""
     recipe, ready = (visit.recipe, True) if isinstance(visit, Inverted) else (Recipe(), False)
     color, strength = _shown(recipe)
-    sliders = {name: gr.Slider(value=recipe.attributes.get(name, 0), interactive=ready) for name in SLIDERS}
+    values = {name: recipe.attributes.get(name, 0) for name in SLIDERS}
+    sliders = {
+        name: gr.Slider(*ATTRIBUTES[name].ends(value, full=visit.stronger), value, interactive=ready)
+        for name, value in values.items()
+    }
     return {
         **sliders,
         ids.HAIR: gr.Radio(value=color, interactive=ready),
-        ids.HAIR_STRENGTH: gr.Slider(value=strength, interactive=ready),
+        ids.HAIR_STRENGTH: gr.Slider(
+            *_color_ends(SWATCHES[color], strength, full=visit.stronger), strength, interactive=ready
+        ),
     }
+
+
+def _color_ends(name: str | None, strength: float, *, full: bool = False) -> tuple[float, float]:
+    """Give the ends of the slider of a color; a color is added, never taken away."""
+    return 0, ATTRIBUTES[name or HAIR_COLORS[0]].ends(strength, full=full)[1]
 
 
 def _shown(recipe: Recipe) -> tuple[str, float]:

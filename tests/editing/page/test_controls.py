@@ -1,6 +1,7 @@
 """Between controls and recipes, by every tab's own part."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -14,9 +15,10 @@ from editing.page import ids, layout
 from editing.page.drawing import changed_control
 from editing.page.lab.directions import LAYERS
 from editing.page.layout import INPUTS, PARTS
-from editing.page.parts import read_recipe, settings
+from editing.page.parts import followed, read_recipe, settings
 from editing.page.regions.kept import read_paint
 from editing.page.session import Paint, Visit
+from editing.page.tabs import effects, tune
 from editing.page.tabs.words import STRENGTH_LIMIT, rows, with_strength
 from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.recipe import ComponentEdit, Recipe, TextEdit
@@ -64,6 +66,26 @@ RECIPES = {
 def test_a_loaded_recipe_is_what_the_controls_say_afterward(name, visitor_with):
     visit = visitor_with(RECIPES[name])
     assert read_recipe(PARTS, visit, set_values(visit)) == RECIPES[name]
+    for slider in tune.SLIDERS:
+        shown = settings(PARTS, visit)[slider]
+        assert shown.minimum <= shown.value <= shown.maximum, slider
+
+
+def test_sliders_end_where_it_looks_good_unless_more_is_asked_for_or_is_there(visitor_with):
+    def ends(visit: Visit) -> list[tuple[float, float]]:
+        updates = settings(PARTS, visit) | followed([effects.TAB], visit)
+        sliders = [updates[name] for name in ("age", "smile", ids.HAIR_STRENGTH, ids.EFFECT_STRENGTH)]
+        return [(slider.minimum, slider.maximum) for slider in sliders]
+
+    beyond = ATTRIBUTES["age"].safe[1] + 0.5
+    visit = replace(visitor_with(Recipe({"age": beyond, "black_hair": 1.0, "smile": -1.0})), effect="smile")
+    safe = ATTRIBUTES["smile"].safe
+    assert ends(visit) == [(-4, 4), safe, (0, ATTRIBUTES["black_hair"].safe[1]), safe]
+    assert ends(replace(visit, stronger=True)) == [(-4, 4), (-4, 4), (0, 4), (-4, 4)]
+    assert ends(replace(visit, effect="age"))[-1] == (-4, 4)
+    assert replace(visit, stronger=True).begun().stronger  # with the next photo, too
+    for attribute in ATTRIBUTES.values():
+        assert attribute.low <= attribute.safe[0] < 0 < attribute.safe[1] <= attribute.high, attribute.name
 
 
 def test_the_order_of_absolute_and_relative_components_is_kept(visitor_with):

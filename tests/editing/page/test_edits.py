@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from visitor import (
     DONE,
+    OLDEST,
     WAIT_MS,
     close_toasts,
     expect,
@@ -24,6 +25,8 @@ from visitor import (
     wait_status,
 )
 
+from editing.recipe.attributes import ATTRIBUTES
+
 STAGE = "#stage img"
 
 
@@ -41,7 +44,6 @@ def inverted(inverted_once):
     if page.locator("#brush_on").inner_text() == "Done painting":
         page.locator("#brush_on").click()
         expect(page.locator("#brush_on")).to_have_text("Paint what to keep")
-        page.wait_for_timeout(2000)  # the browser is still busy with taking the editor away
     view(page, "Edited")
     if page.locator("#reset").is_visible():
         page.locator("#reset").click()
@@ -97,7 +99,9 @@ def test_a_drag_over_25_steps_ends_on_the_shown_value_with_at_most_12_drawings(i
 def test_the_reset_of_a_slider_brings_the_unedited_picture_back(inverted):
     before = picture(inverted)
     set_slider(inverted, "age", "End")
-    expect(inverted.locator(STAGE)).to_have_attribute("alt", "Edited portrait: age +4.0", timeout=WAIT_MS)
+    expect(inverted.locator(STAGE)).to_have_attribute(
+        "alt", f"Edited portrait: age {OLDEST}", timeout=WAIT_MS
+    )
     assert difference(before, picture(inverted)).max() > 1
     reset_slider(inverted, "age")
     expect(inverted.locator(STAGE)).to_have_attribute("alt", "Reconstructed portrait", timeout=WAIT_MS)
@@ -240,7 +244,7 @@ def test_paint_stays_while_sliders_move(inverted):
     paint(page, [(0.2, 0.5), (0.5, 0.5)])
     expect(page.locator(STAGE)).not_to_have_attribute("src", source, timeout=WAIT_MS)
     set_slider(page, "age", "End")
-    wait_status(page, re.compile(r"^Edited: age \+4"))
+    wait_status(page, re.compile(rf"^Edited: age {re.escape(OLDEST)}"))
     assert difference(picture(page), photo)[246:266, 110:250].max() <= 1
 
 
@@ -261,14 +265,14 @@ def test_the_overlay_tints_what_the_generator_draws(inverted):
 def test_masks_can_be_recomputed_for_an_edit(inverted):
     page = inverted
     set_slider(page, "age", "End")
-    wait_status(page, re.compile(r"^Edited: age \+4\.0\. "))
+    wait_status(page, re.compile(rf"^Edited: age {re.escape(OLDEST)}\. "))
     fitted = picture(page)
     reveal(page, "recompute")
     page.get_by_label("Recompute masks for every edit").check()
-    wait_status(page, re.compile(r"^Edited: age \+4\.0, masks recompute\. "))
+    wait_status(page, re.compile(rf"^Edited: age {re.escape(OLDEST)}, masks recompute\. "))
     assert difference(fitted, picture(page)).max() > 1
     page.locator("#mask_reset").click()
-    wait_status(page, re.compile(r"^Edited: age \+4\.0\. "))
+    wait_status(page, re.compile(rf"^Edited: age {re.escape(OLDEST)}\. "))
     expect(page.get_by_label("Recompute masks for every edit")).not_to_be_checked()
     assert np.array_equal(fitted, picture(page))
 
@@ -285,7 +289,15 @@ def test_a_strip_shows_seven_ages_and_a_click_takes_one(inverted):
     expect(page.locator(STAGE)).to_have_attribute("alt", "Reconstructed portrait")  # nothing is changed yet
     pictures.last.click()
     expect(page.locator(STAGE)).to_have_attribute("alt", "Edited portrait: age +4.0", timeout=WAIT_MS)
-    expect(slider(page, "age")).to_have_value("4")
+    expect(slider(page, "age")).to_have_value("4")  # beyond the usual end
+    expect(slider(page, "age")).to_have_attribute("max", "4")
+    smile = slider(page, "smile")
+    expect(smile).to_have_attribute("max", f"{ATTRIBUTES['smile'].safe[1]:g}")
+    page.locator("#stronger input").check()
+    expect(smile).to_have_attribute("max", "4", timeout=WAIT_MS)
+    page.locator("#stronger input").uncheck()
+    expect(smile).to_have_attribute("max", f"{ATTRIBUTES['smile'].safe[1]:g}", timeout=WAIT_MS)
+    expect(slider(page, "age")).to_have_attribute("max", "4")
 
 
 def test_a_grid_varies_two_attributes(inverted):
@@ -304,13 +316,13 @@ def test_a_grid_varies_two_attributes(inverted):
 def test_edits_are_made_again_on_another_crop_of_the_same_photo(inverted):
     page = inverted
     set_slider(page, "age", "End")
-    wait_status(page, re.compile(r"^Edited: age \+4"))
+    wait_status(page, re.compile(rf"^Edited: age {re.escape(OLDEST)}"))
     edited = picture(page)
     unfold(page, "source")
     page.locator("#use_crop").click()
     wait_status(page, DONE)
-    expect(slider(page, "age")).to_have_value("4")
-    expect(page.locator(STAGE)).to_have_attribute("alt", "Edited portrait: age +4.0")
+    expect(slider(page, "age")).to_have_value(f"{float(OLDEST):g}")
+    expect(page.locator(STAGE)).to_have_attribute("alt", f"Edited portrait: age {OLDEST}")
     assert not np.array_equal(edited, picture(page))
     page.locator("#edit_0").click()
     wait_status(page, re.compile("^No changes"))

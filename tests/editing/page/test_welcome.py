@@ -299,19 +299,26 @@ def check_hair(page: Page) -> None:
 
 
 def check_brush(page: Page, crop: np.ndarray) -> None:
-    """A stroke has no edge: neighbors differ no more than in the pictures that it blends, or without it."""
+    """A stroke has no edge: neighbors differ no more than in the pictures that it blends, or without it.
+
+    The last stroke counts when painting ends at once, and a view that is chosen then stays when the brush,
+    which takes its time, has gone.
+    """
     tab(page, "Effects")
     plain = effect(page, "beard")
     before = page.locator("#kept img").get_attribute("src")
     paint(page, STROKE)
-    expect(page.locator("#kept img")).not_to_have_attribute("src", before, timeout=WAIT_MS)
     page.locator("#brush_on").click()
     expect(page.locator("#compare")).to_be_visible(timeout=WAIT_MS)
-    page.wait_for_timeout(2000)  # the browser is still busy with taking the editor away
+    expect(page.locator("#kept img")).not_to_have_attribute("src", before, timeout=WAIT_MS)
     painted = picture(page, AFTER)
     assert np.abs(painted.astype(int) - plain).max() > 40
     view(page, "What the AI draws")
     drawn = picture(page)
+    expect(page.locator("#mask_edit")).to_have_count(0, timeout=WAIT_MS)
+    page.wait_for_timeout(500)  # for what might still come
+    expect(page.locator("#stage img")).to_be_visible()
+    expect(page.locator("#compare")).to_be_hidden()
     for axis in (0, 1):
         steps = [np.abs(np.diff(each.astype(int), axis=axis)) for each in (painted, plain, crop, drawn)]
         assert (steps[0] - np.maximum.reduce(steps[1:])).max() <= STEP

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from editing.recipe.attributes import ATTRIBUTES
+
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
@@ -35,6 +37,7 @@ PLACES = {
         ("recipe_in", "download_masks", "download_recipe", "download_latent"), ("Lab", "lab_for_programs")
     ),
 }
+OLDEST = f"+{ATTRIBUTES['age'].safe[1]:.1f}"  # the end of the slider
 CANVAS_PX = 512  # edge of the mask editor's picture
 
 expect = pytest.importorskip("playwright.sync_api").expect
