@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
 import gradio as gr
 
 from editing.page import files, ids
 from editing.page.opening import welcome_edit
 from editing.page.parts import row_of_pictures
 from editing.page.pictures import kept_on_black
-from editing.page.sentences import ABOUT, HOW
+from editing.page.sentences import ABOUT, HOW, PAPER
 from editing.page.show import put_all
 from samm.pixels import shrunk
 
-__all__ = ["lay_out"]
+__all__ = ["lay_out", "links"]
 
+README = Path(__file__).parents[2] / "README.md"
 SMALL_PX = 256
 
 
@@ -23,7 +29,25 @@ def lay_out() -> None:
         _pictures()
         gr.Markdown(HOW)
     with gr.Accordion("Limits, privacy, licence", open=False, elem_id=ids.ABOUT):
-        gr.Markdown(ABOUT)
+        gr.Markdown(ABOUT + _citation())
+
+
+def links(environ: Mapping[str, str]) -> str:
+    """Make the links to paper and code: of the Space, or else to this program's own description."""
+    paper, space = f"[Paper]({PAPER})", environ.get("SPACE_ID")
+    if space:
+        files_of = f"https://huggingface.co/spaces/{space}"
+        return f"{paper} · [Code]({files_of}/tree/main) · [README]({files_of}/blob/main/README.md)"
+    if not README.is_file():
+        return paper
+    copy = shutil.copyfile(README, files.lasting_folder() / "README.txt")
+    return f"{paper} · [Code and README](gradio_api/file={copy})"
+
+
+def _citation() -> str:
+    """Take how to cite the paper from the README."""
+    text = README.read_text(encoding="utf-8") if README.is_file() else ""
+    return "".join(re.findall(r"\n```bibtex.*?```", text, re.DOTALL))
 
 
 def _pictures() -> None:

@@ -38,7 +38,7 @@ def build() -> gr.Blocks:
     def tell_privacy(request: gr.Request) -> str:
         """Say what becomes of a photo, now that it is known how the page was started and is reached."""
         how = how_served(os.environ, demo.server_name, demo.share, demo.root_path, request.headers)
-        return texts.introduction(privacy(how))
+        return texts.introduction(privacy(how), about.links(os.environ))
 
     folders.claim(FOLDER, files.LIVES_S)
     gpu.load()
@@ -70,7 +70,7 @@ def build() -> gr.Blocks:
 def _header() -> gr.Markdown:
     """Lay out what the page is for, and the one button to begin with; gives the sentences."""
     with gr.Row(elem_id=ids.HEADER):
-        headline = gr.Markdown(texts.introduction(privacy(how_served(os.environ))))
+        headline = gr.Markdown(texts.introduction(privacy(how_served(os.environ)), about.links(os.environ)))
         gr.UploadButton(
             "Use your photo",
             file_types=["image"],

@@ -130,6 +130,9 @@
     if (compares(event)) before(false);
   });
 
+  // On a phone, what explains itself begins folded, so that the page is short.
+  if (innerWidth < 1000) document.querySelector("#how button.open")?.click();
+
   // After an upload the stage comes into view.
   button("use")?.closest("#header")?.addEventListener("change", () => button("page")?.scrollIntoView());
 };

@@ -88,12 +88,12 @@ PHRASES = (
 )
 
 
-def introduction(privacy: str) -> str:
-    """Make the headline, with what becomes of a photo."""
+def introduction(privacy: str, links: str) -> str:
+    """Make the headline, with what becomes of a photo, and where to read more."""
     return f"""# {TITLE}
 {DESCRIPTION}
 
-{privacy} [Paper]({PAPER})"""
+{privacy} {links}"""
 
 
 def warn(warnings: Iterable[str]) -> None:

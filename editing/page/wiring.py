@@ -185,9 +185,6 @@ class Wiring:
                     yield self._by_element({ids.VISIT: visit})
             for updates in guarded(handler(visit, *given.values(), *more)):
                 yield self._by_element(updates)
-            # The browser gets the last updates twice, and with much to do, such as taking the brush away, the
-            # second time after what the visitor has chosen meanwhile. So the last ones change nothing.
-            yield self._by_element({ids.STATUS: gr.skip()})
 
         def plain(request: gr.Request, *values: Any) -> Iterator[dict[Any, Any]]:
             yield from call(request, values)

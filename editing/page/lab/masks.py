@@ -14,7 +14,7 @@ from editing.page.opening import welcome, welcome_edit
 from editing.page.packing import unpack
 from editing.page.parts import Tab, Updates
 from editing.page.pictures import kept_mask, mask_items, present
-from editing.page.regions.kept import without_brush
+from editing.page.regions.kept import brushed, without_brush
 from editing.page.session import Inverted, Visit
 from editing.page.show import pictures, put_all
 from editing.page.wiring import RESTORED, Wiring
@@ -67,8 +67,8 @@ def _first_masks() -> list[tuple[str, str]] | None:
 
 def wire(wiring: Wiring) -> None:
     """Connect overlay and reset."""
-    seen = (ids.COMPARE, ids.STAGE, ids.BRUSH, ids.BRUSH_ON)
-    wiring.shows(wiring[ids.OVERLAY].input, on_overlay, (), seen, **gpu.LANE)
+    seen = (ids.COMPARE, ids.STAGE, ids.BRUSH_ON)
+    brushed(wiring, wiring.shows(wiring[ids.OVERLAY].input, on_overlay, (), seen, **gpu.LANE))
     # Every press counts, also those that come while a picture is drawn.
     reset = wiring[ids.MASK_RESET].click
     outputs = (*RESTORED, ids.BRUSH)

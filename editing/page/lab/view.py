@@ -10,7 +10,7 @@ from editing.page import gpu, ids
 from editing.page.likeness import LIKENESS, USUAL
 from editing.page.parts import Tab, Updates
 from editing.page.pictures import present
-from editing.page.regions.kept import without_brush
+from editing.page.regions.kept import brushed, without_brush
 from editing.page.sentences import COMPARE, VIEWS
 from editing.page.session import Inverted, Visit
 from editing.page.show import pictures
@@ -34,8 +34,8 @@ def lay_out() -> None:
 
 def wire(wiring: Wiring) -> None:
     """Connect the choice of a view; the likeness is that of `editing.page.regions.better`."""
-    seen = (ids.COMPARE, ids.STAGE, ids.BRUSH, ids.BRUSH_ON)
-    wiring.shows(wiring[ids.VIEW].input, on_view, (), seen, **gpu.LANE)
+    seen = (ids.COMPARE, ids.STAGE, ids.BRUSH_ON)
+    brushed(wiring, wiring.shows(wiring[ids.VIEW].input, on_view, (), seen, **gpu.LANE))
 
 
 def on_view(visit: Visit) -> Iterator[Updates]:

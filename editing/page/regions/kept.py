@@ -21,7 +21,16 @@ from editing.page.wiring import RESULT, Wiring
 from editing.protect import REGIONS, regions
 from samm.errors import OptionError
 
-__all__ = ["PART", "on_brush", "on_paint", "on_protect", "read_paint", "without_brush"]
+__all__ = [
+    "PART",
+    "brushed",
+    "on_brushed",
+    "on_brush",
+    "on_paint",
+    "on_protect",
+    "read_paint",
+    "without_brush",
+]
 
 DARK = 96  # levels; a stroke darker than this is "draw"
 PAINTED = 63  # of 255; strokes are half transparent
@@ -63,10 +72,26 @@ def wire(wiring: Wiring) -> None:
     """Connect switches and brush."""
     wiring.draws(wiring[ids.PROTECT].input, on_protect, [ids.PROTECT], [*RESULT, ids.PROTECT])
     # In the lane of edits: of two that change the visit at once, one would be lost.
-    outputs = (*RESULT, ids.BRUSH, ids.BRUSH_ON)
-    wiring.shows(wiring[ids.BRUSH_ON].click, on_brush, [ids.BRUSH], outputs, **gpu.LANE)
+    outputs = (*RESULT, ids.BRUSH_ON)
+    brushed(wiring, wiring.shows(wiring[ids.BRUSH_ON].click, on_brush, [ids.BRUSH], outputs, **gpu.LANE))
     brush = wiring[ids.BRUSH]
     wiring.shows([brush.input, brush.apply], on_paint, [ids.BRUSH], RESULT, **gpu.LANE)
+
+
+def brushed(wiring: Wiring, event: Any) -> None:
+    """Bring the brush, or take it away, after an event that has changed which of both the visit wants.
+
+    Not in the event itself: a browser sets all outputs of one together, twice, and a brush is slow to go.
+    Then the second time came after what the visitor had chosen meanwhile.
+    """
+    beside = {"show_progress_on": [wiring[ids.STATUS]]}  # to show progress on a brush, its pictures are sent
+    wiring.on(event.then, on_brushed, (), [ids.BRUSH], **beside, **gpu.LANE)
+
+
+def on_brushed(visit: Visit) -> Iterator[Updates]:
+    """Have the brush there or not, as the visit says."""
+    if isinstance(visit, Inverted):
+        yield canvas(visit, present(visit))
 
 
 def on_protect(visit: Inverted, names: list[str]) -> Iterator[Updates]:
@@ -93,14 +118,12 @@ def on_brush(visit: Visit, editor: dict[str, Any] | None) -> Iterator[Updates]:
         return
     if visit.brushing:
         visit = replace(visit, brushing=False, paint=read_paint(editor) if editor else visit.paint)
-        yield {**shown(visit, present(visit)), ids.BRUSH: gr.ImageEditor(visible=False), **_named(_PAINT)}
+        yield {**shown(visit, present(visit)), **_named(_PAINT)}
         return
     visit = replace(visit, brushing=True)
-    edited = present(visit)
     yield {
         ids.VISIT: visit,
-        **pictures(visit, edited),
-        **canvas(visit, edited),
+        **pictures(visit, present(visit)),
         **_named(_DONE),
         ids.STATUS: say("Paint white to keep your photo, black to let the AI draw."),
     }
@@ -111,12 +134,14 @@ def _named(name: str) -> Updates:
 
 
 def without_brush(visit: Inverted) -> tuple[Inverted, Updates]:
-    """Take the brush away for who wants to see something else; gives the visit, and what changes."""
+    """Take the brush away for who wants to see something else; gives the visit, and what changes.
+
+    The event that asks for it ends in `brushed`.
+    """
     if not visit.brushing:
         return visit, {}
     visit = replace(visit, brushing=False)
-    brush = gr.ImageEditor(visible=False)
-    return visit, {ids.VISIT: visit, ids.BRUSH: brush, **_named(_PAINT)}
+    return visit, {ids.VISIT: visit, **_named(_PAINT)}
 
 
 def on_paint(visit: Visit, editor: dict[str, Any] | None) -> Iterator[Updates]:

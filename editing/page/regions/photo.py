@@ -12,6 +12,7 @@ import gradio as gr
 from editing.kept import pair
 from editing.page import files, gpu, ids
 from editing.page.gate import EXAMPLES, GATE
+from editing.page.line import INVERSION
 from editing.page.opening import open_example, shipped
 from editing.page.packing import ready
 from editing.page.parts import Part, Updates, row_of_pictures
@@ -172,7 +173,8 @@ def look_for_faces(visit: Visit, photo: Photo, folder: Path) -> Updates:
     elif chosen and chosen[ids.VISIT].asked:
         sentence = ASKED
     else:
-        sentence = "Face found." if crops else NO_FACE
+        place = gpu.LINE.place(INVERSION).told
+        sentence = f"Face found{place and f'; {place}'}." if crops else NO_FACE
     if photo.turned_deg:
         turned = turn_warning(photo.turned_deg, f"pressing {UNDO_TURN}")
         warn([turned])

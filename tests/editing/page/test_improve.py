@@ -1,17 +1,23 @@
 """Improvements in the background: what they bring, whom they keep waiting, and how they end."""
 
+import re
 import threading
 import time
 from dataclasses import replace
 
 import pytest
 import torch
+from visits import HOPPER
 
 import samm
+from editing.page import ids
 from editing.page.improve import BACKGROUND, improve
 from editing.page.likeness import Likeness
 from editing.page.line import EDIT, IMPROVEMENT, INVERSION, STEP, Line
+from editing.page.regions.photo import look_for_faces
+from editing.page.session import Visit
 from editing.recipe.recipe import Recipe
+from samm.crop.crop import Photo
 from samm.errors import PhotoError
 from samm.likeness import search
 
@@ -167,3 +173,14 @@ def test_pictures_of_a_strip_come_one_by_one_and_let_quick_work_between(gpu, sma
     together = gpu.strip_on_gpu(small, recipes, 128)
     for one, other in zip([first, *pictures], together, strict=True):
         assert abs(one.astype(int) - other).max() <= 1
+
+
+def test_who_brings_a_photo_while_another_s_is_drawn_is_told_place_and_seconds_at_once(
+    gpu, detector, tmp_path
+):
+    def told() -> str:
+        return look_for_faces(Visit(), Photo(HOPPER), tmp_path)[ids.STATUS]
+
+    with gpu.LINE.turn(INVERSION):
+        assert re.search(r">Face found; 1 before you, about \d+ s\.<", told())
+    assert ">Face found.<" in told()

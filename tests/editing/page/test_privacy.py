@@ -2,6 +2,7 @@
 
 import pytest
 
+from editing.page import about
 from editing.page.privacy import how_served, privacy
 
 NEVER = "never leaves this computer"
@@ -49,3 +50,12 @@ def test_only_a_page_for_this_computer_says_that_nothing_leaves_it():
         assert "used for nothing else" in privacy(how)
     assert "relay" in privacy("share")
     assert "Hugging Face" in privacy("space")
+
+
+def test_a_space_links_to_its_own_files_and_every_page_says_how_to_cite_and_to_use_it_fairly():
+    links = about.links({"SPACE_ID": "someone/faces"})
+    assert "[Paper](https://arxiv.org/abs/2212.09262)" in links
+    assert "[Code](https://huggingface.co/spaces/someone/faces/tree/main)" in links
+    assert "[README](https://huggingface.co/spaces/someone/faces/blob/main/README.md)" in links
+    assert "yang2023samm" in about._citation()
+    assert "Edit only photos of people who agreed" in about.ABOUT

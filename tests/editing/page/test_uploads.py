@@ -70,6 +70,8 @@ def test_the_page_is_ready_within_five_seconds_with_title_headline_and_examples(
     assert page.title() == "SAMM face editor"
     expect(page.locator("h1")).to_have_text("SAMM face editor")  # one, or Playwright complains
     expect(page.get_by_text("Your photo never leaves this computer.")).to_be_visible()
+    readme = page.request.get(address + "/" + page.get_by_text("Code and README").get_attribute("href"))
+    assert "## Citation" in readme.text()
     expect(page.locator("#examples img")).to_have_count(8)
     assert seconds < 5
 
