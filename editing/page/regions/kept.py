@@ -92,6 +92,8 @@ def on_brushed(visit: Visit) -> Iterator[Updates]:
     """Have the brush there or not, as the visit says."""
     if isinstance(visit, Inverted):
         yield canvas(visit, present(visit))
+        if visit.brushing:
+            yield {ids.STATUS: say("Paint white to keep your photo, black to let the AI draw.")}
 
 
 def on_protect(visit: Inverted, names: list[str]) -> Iterator[Updates]:
@@ -121,12 +123,7 @@ def on_brush(visit: Visit, editor: dict[str, Any] | None) -> Iterator[Updates]:
         yield {**shown(visit, present(visit)), **_named(_PAINT)}
         return
     visit = replace(visit, brushing=True)
-    yield {
-        ids.VISIT: visit,
-        **pictures(visit, present(visit)),
-        **_named(_DONE),
-        ids.STATUS: say("Paint white to keep your photo, black to let the AI draw."),
-    }
+    yield {ids.VISIT: visit, **pictures(visit, present(visit)), **_named(_DONE)}
 
 
 def _named(name: str) -> Updates:

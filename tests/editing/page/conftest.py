@@ -97,6 +97,13 @@ def address(page_folder) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def welcome(tmp_path_factory) -> Iterator[str]:
+    """The address of a page with the embedded weights."""
+    with serve(tmp_path_factory.mktemp("welcome"), {}) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
 def serve_page() -> Callable[..., AbstractContextManager[str]]:
     """The function `serve`, for a test that needs a page of its own."""
     return serve

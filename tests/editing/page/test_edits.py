@@ -28,6 +28,14 @@ from visitor import (
 from editing.recipe.attributes import ATTRIBUTES
 
 STAGE = "#stage img"
+# Write down from now on how many pictures the strip has.
+_COUNT_PICTURES = """() => {
+    window.counts = [];
+    const count = () => document.querySelectorAll("#strip .thumbnail-item img").length;
+    const note = () => count() !== window.counts.at(-1) && window.counts.push(count());
+    const room = document.querySelector("#lab_strip");
+    new MutationObserver(note).observe(room, {childList: true, subtree: true});
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -280,11 +288,16 @@ def test_masks_can_be_recomputed_for_an_edit(inverted):
 def test_a_strip_shows_seven_ages_and_a_click_takes_one(inverted):
     page = inverted
     reveal(page, "strip")
+    page.evaluate(_COUNT_PICTURES)
     page.locator("#strip_draw").click()
     pictures = page.locator("#strip .thumbnail-item img")
     expect(pictures).to_have_count(7, timeout=WAIT_MS)
+    counts = page.evaluate("window.counts")
+    assert counts == sorted(counts)
+    assert len([count for count in counts if 0 < count < 7]) >= 3  # they appear one by one
     captions = [text.strip() for text in page.locator("#strip .caption-label").all_inner_texts()]
     assert captions[0] == "age −4.0"
+    assert len(set(captions)) == 7
     assert captions[-1] == "age +4.0"
     expect(page.locator(STAGE)).to_have_attribute("alt", "Reconstructed portrait")  # nothing is changed yet
     pictures.last.click()
@@ -300,7 +313,7 @@ def test_a_strip_shows_seven_ages_and_a_click_takes_one(inverted):
     expect(slider(page, "age")).to_have_attribute("max", "4")
 
 
-def test_a_grid_varies_two_attributes(inverted):
+def test_a_grid_varies_two_attributes_and_names_its_edges_once(inverted):
     page = inverted
     reveal(page, "strip")
     page.get_by_role("combobox", name="and downward").click()
@@ -308,6 +321,9 @@ def test_a_grid_varies_two_attributes(inverted):
     page.locator("#strip_draw").click()
     pictures = page.locator("#strip .thumbnail-item img")
     expect(pictures).to_have_count(25, timeout=WAIT_MS)
+    words = [text for text in page.locator("#strip .caption-label").all_inner_texts() if text.strip()]
+    assert len(words) == 9  # five along the first row, four more down the first column
+    assert words[0].count(",") == 1
     pictures.first.click()
     alt = "Edited portrait: age −4.0, smile −4.0"
     expect(page.locator(STAGE)).to_have_attribute("alt", alt, timeout=WAIT_MS)

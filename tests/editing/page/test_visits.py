@@ -204,18 +204,11 @@ def test_reload_forgets_the_photo_and_a_closed_page_leaves_no_file_of_it(
     assert not [path for path in files_of(page_folder) if path.name.startswith("only")]
 
 
-def test_a_removed_photo_leaves_no_file_either(page, page_folder):
+def test_the_browser_keeps_no_picture_and_a_removed_photo_leaves_no_file_either(page, page_folder):
     cache = page_folder / "cache"
     earlier = set(cache.glob("*/visits/*"))
     invert(page)
     (mine,) = set(cache.glob("*/visits/*")) - earlier
-    remove_photo(page)
-    page.context.close()
-    assert eventually(lambda: not mine.exists())
-
-
-def test_the_browser_keeps_no_picture_and_there_is_no_list_of_runs(page):
-    invert(page)
     set_slider(page, "age", "PageUp")
     wait_status(page, re.compile("^Edited: age"))
     kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
@@ -225,6 +218,9 @@ def test_the_browser_keeps_no_picture_and_there_is_no_list_of_runs(page):
     assert page.evaluate("indexedDB.databases().then(found => found.length)") == 0
     expect(page.locator("footer")).to_be_visible()
     expect(page.locator("footer")).not_to_contain_text(re.compile("runs", re.IGNORECASE))
+    remove_photo(page)
+    page.context.close()
+    assert eventually(lambda: not mine.exists())
 
 
 # Programs -------------------------------------------------------------------------------------------------

@@ -37,6 +37,12 @@ PLACES = {
         ("recipe_in", "download_masks", "download_recipe", "download_latent"), ("Lab", "lab_for_programs")
     ),
 }
+BEFORE, AFTER = "#compare img >> nth=0", "#compare img >> nth=1"
+# Whether both pictures of the stage are there.
+PAINTED = """() => {
+    const pair = [...document.querySelectorAll("#compare img")];
+    return pair.length === 2 && pair.every(image => image.complete && image.naturalWidth >= 256);
+}"""
 OLDEST = f"+{ATTRIBUTES['age'].safe[1]:.1f}"  # the end of the slider
 CANVAS_PX = 512  # edge of the mask editor's picture
 
@@ -93,6 +99,28 @@ def view(page: Page, name: str) -> None:
         expect(page.locator("#stage img")).to_have_attribute("alt", re.compile(alt), timeout=WAIT_MS)
 
 
+def change(page: Page, do: Callable[[], object]) -> None:
+    """Do something, and wait for another picture."""
+    before = page.locator(AFTER).get_attribute("src")
+    do()
+    expect(page.locator(AFTER)).not_to_have_attribute("src", before, timeout=WAIT_MS)
+
+
+def changed(page: Page, do: Callable[[], object]) -> np.ndarray:
+    """Do something, and give the other picture that comes of it."""
+    change(page, do)
+    return picture(page, AFTER)
+
+
+def chips(page: Page) -> list[str]:
+    return page.locator("#edits button:visible").all_inner_texts()
+
+
+def effect(page: Page, name: str) -> np.ndarray:
+    """Press an effect; gives the picture."""
+    return changed(page, page.locator(f"#tile_{name}").click)
+
+
 def tab(page: Page, name: str) -> None:
     """Open one of the tabs; a narrow screen has the last ones in a menu."""
     listed = page.get_by_role("tab", name=name, exact=True)
@@ -119,6 +147,13 @@ def reveal(page: Page, name: str) -> None:
         tab(page, place)
     if room:
         unfold(page, room)
+
+
+def at_once(page: Page) -> None:
+    """Have pictures stay as they are, without a closer likeness in the background."""
+    reveal(page, "likeness")
+    page.locator("#likeness").get_by_label("At once", exact=True).check()
+    tab(page, "Effects")
 
 
 def open_masks(page: Page) -> None:
