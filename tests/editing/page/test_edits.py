@@ -8,6 +8,7 @@ from visitor import (
     DONE,
     OLDEST,
     WAIT_MS,
+    busy,
     close_toasts,
     expect,
     invert,
@@ -51,7 +52,7 @@ def inverted(inverted_once):
     close_toasts(page)
     if page.locator("#brush_on").inner_text() == "Done painting":
         page.locator("#brush_on").click()
-        expect(page.locator("#brush_on")).to_have_text("Paint what to keep")
+        expect(page.locator("#brush_on")).to_have_text("Paint what to keep", timeout=WAIT_MS)
     view(page, "Edited")
     if page.locator("#reset").is_visible():
         page.locator("#reset").click()
@@ -74,7 +75,9 @@ def test_without_changes_the_edited_picture_is_the_inversion(inverted):
 def test_five_arrow_keys_on_age_make_half_a_step_and_another_picture_in_three_seconds(inverted):
     before = picture(inverted)
     set_slider(inverted, "age", *["ArrowRight"] * 5)
-    expect(inverted.locator(STAGE)).to_have_attribute("alt", "Edited portrait: age +0.5", timeout=3000)
+    expect(inverted.locator(STAGE)).to_have_attribute(
+        "alt", "Edited portrait: age +0.5", timeout=3000 * busy()
+    )
     assert slider(inverted, "age").input_value() == "0.5"
     assert difference(before, picture(inverted)).max() > 1
     view(inverted, "Reconstruction")
