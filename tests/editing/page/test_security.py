@@ -65,7 +65,7 @@ def test_every_crafted_path_gets_the_same_sentence_whether_there_is_a_file_or_no
             told = []
             for path in twins:
                 value: Any = {"path": path}
-                if name == "on_paint":
+                if name in ("on_paint", "on_brush"):
                     value = {"background": None, "layers": [{"path": path, **META}], "composite": None}
                 told.append(site.run(number, [*values[:place], value, *values[place + 1 :]]).json())
             assert told[0] == told[1], (name, kind)
