@@ -22,7 +22,7 @@ from editing.carrying import carry, face_motion
 from editing.focus import changes_hair, focus, placed
 from editing.hair import Hairless, hairless_in
 from editing.hats import hat
-from editing.masks import WORK_SIZE, adaptive_mask
+from editing.masks import adaptive_mask
 from editing.moves import components as ganspace
 from editing.moves import directions
 from editing.moves.move import moved_styles
@@ -177,7 +177,7 @@ def _draw(
     edits = {i: undrawn(inversion, recipe, size) for i, recipe in enumerate(recipes) if recipe.only_blends}
     wanted = {i: recipe for i, recipe in enumerate(recipes) if i not in edits}
     fitted = inversion.masks and any(recipe.masks == "adaptive" for recipe in wanted.values())
-    things = hat(inversion.photo_pm1, WORK_SIZE) if fitted and inversion.domain == FACES else None
+    things = hat(inversion) if fitted and inversion.domain == FACES else None
     colored = inversion.domain == FACES and any(changes_hair(recipe.attributes) for recipe in wanted.values())
     hairless = hairless_in(inversion) if colored else None
     bases = {i: base for i, recipe in wanted.items() if (base := _base(recipe))}

@@ -33,6 +33,7 @@ FLOORS = [
     "editing.places",
     "editing.hair",
     "editing.focus",
+    "editing.parts",
     "editing.hats",
     "editing.carrying",
     "editing.masks",

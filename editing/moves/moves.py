@@ -112,10 +112,7 @@ class Moves:
 
     def prepare(self) -> None:
         """Load everything that quick edits need now, instead of when it is first asked for."""
-        from editing.moves.scorer import shared_scorer  # torchvision takes a second
-
         _ = self._own_directions, self.components, self._channels
-        shared_scorer(torch.device("cpu"))  # sees hats
 
     def warnings(self, recipe: Recipe) -> list[str]:
         """Say which words of a recipe the text model does not know, and that ages are estimates.

@@ -25,6 +25,7 @@ import numpy as np
 import torch
 
 import samm
+from editing import hats
 from editing.edit import Edit, edit, edit_all
 from editing.page.line import EDIT, INVERSION, STEP, STRIP, Breathing, Kind, Line, Place, Turn
 from editing.recipe.recipe import Recipe
@@ -118,7 +119,7 @@ def load() -> None:
     try:
         _Loaded.engine, _Loaded.missing = Engine.load(), ""
         if ZERO_GPU:
-            _Loaded.engine.moves.prepare()
+            _prepare(_Loaded.engine.moves)
     except samm.WeightsError as error:
         _Loaded.engine, _Loaded.missing = None, str(error)
 
@@ -218,6 +219,7 @@ def warm_up() -> None:
 def _prepare(moves: Moves) -> None:
     try:
         moves.prepare()
+        hats.prepare()
     except samm.WeightsError as error:  # said again, to the visitor, when words are used
         log.warning("%s", error)
 
