@@ -21,7 +21,7 @@ from torch import Tensor
 from editing.carrying import carry, face_motion
 from editing.focus import changes_hair, focus, placed
 from editing.hair import Hairless, hairless_in
-from editing.hats import hat
+from editing.hats import spared
 from editing.masks import adaptive_mask
 from editing.moves import components as ganspace
 from editing.moves import directions
@@ -177,7 +177,7 @@ def _draw(
     edits = {i: undrawn(inversion, recipe, size) for i, recipe in enumerate(recipes) if recipe.only_blends}
     wanted = {i: recipe for i, recipe in enumerate(recipes) if i not in edits}
     fitted = inversion.masks and any(recipe.masks == "adaptive" for recipe in wanted.values())
-    things = hat(inversion) if fitted and inversion.domain == FACES else None
+    things = spared(inversion) if fitted and inversion.domain == FACES else None
     colored = inversion.domain == FACES and any(changes_hair(recipe.attributes) for recipe in wanted.values())
     hairless = hairless_in(inversion) if colored else None
     bases = {i: base for i, recipe in wanted.items() if (base := _base(recipe))}
@@ -282,7 +282,7 @@ def _finish(
 ) -> Edit:
     """Keep the edit to its place, fit the mask to it and carry the photo over.
 
-    `first` is the drawing of its base, if it has one, and `things` are foreign things in the photo,
+    `first` is the drawing of its base, if it has one, and `things` are what no edit changes,
     which has no hair where it is `hairless`.
     """
     picture, gathered = drawing.picture, drawing.gathered

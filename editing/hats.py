@@ -1,4 +1,4 @@
-"""Hats: seen where they are worn, and left alone by edits.
+"""Hats and backdrops: seen where they are, and spared by edits.
 
 A dark hat looks like dark hair to the generator, so neither SAMM's mask nor a poor drawing gives it away, and
 an edit that greys the hair would grey the hat. Two networks tell, which make different mistakes: the scorer
@@ -6,8 +6,9 @@ knows hats from 30,000 labeled faces, and the text model says whether a portrait
 Both have to say so; or the mask keeps most of what is on the crown. Of 66 test portraits all nine with hats
 or caps are found and no bare head is; of the five with wraps or bands two are, which hue or mask give away.
 
-Where a hat is worn, the backdrop and what is `hair.covered` stay, too: the generator draws hair around the
-head which the hat hides, and an edit would show it as a rim.
+Where a hat is worn, what is `hair.covered` and all of the backdrop are spared, too: the generator draws hair
+around the head which the hat hides, and an edit would show it as a rim. Around a bare head the backdrop is
+spared but for its edge, where hair and cheeks may grow; hair never stands out for that, see `editing.parts`.
 
 Shapes: E = `WORK_SIZE`, edge of the maps.
 """
@@ -24,10 +25,10 @@ from editing.hair import covered
 from editing.parts import BROWS, WORK_SIZE, above, parts_of
 from editing.places import CROWN, soft
 from samm.inversion import Inversion
-from samm.method.regions import blur, rise, widen
+from samm.method.regions import blur, open_, rise, widen
 from samm.networks.ops import area_resize
 
-__all__ = ["hat", "prepare", "worn"]
+__all__ = ["prepare", "spared", "worn"]
 
 SCORE = (0.12, 0.2)  # the scorer's probability: no hat, perhaps one
 SAID = (-0.045, -0.025)  # difference of the text model's mean cosines with both groups of phrases, likewise
@@ -35,24 +36,33 @@ WITH = ("a person wearing a hat", "a man wearing a cap", "a woman with a hat")
 WITHOUT = ("a person", "a man with short hair", "a woman with hair")
 KEPT = (0.57, 0.62)  # share of the crown's part that SAMM keeps: may be hair, is none
 EDGE_PX = 3.0  # deviation of the soft lower edge
-RIM_PX = 3  # by which the parts are widened, as they end where colors begin to change
+HAT_RIM_PX = 3  # by which the parts are widened with a hat, as they end where colors begin to change
+RIM_PX = 2  # by which the backdrop is narrowed without one
+SPECK_PX = 4  # half width of the smallest piece of a backdrop
 _FOUND: WeakKeyDictionary[Inversion, Tensor] = WeakKeyDictionary()  # each edit of a photo asks again
 
 
-def hat(inversion: Inversion) -> Tensor:
-    """Mark what a worn hat keeps an edit from: (1, 1, E, E) in 0…1, all 0 without a hat.
+def spared(inversion: Inversion) -> Tensor:
+    """Mark what no edit changes: a worn hat, and the backdrop: (1, 1, E, E) in 0…1.
 
     Args:
         inversion: of a face.
     """
     if inversion not in _FOUND:
         parts = parts_of(inversion)
-        places = widen(above(parts["crown"], BROWS).maximum(parts["background"]), RIM_PX)
-        places = blur(places, EDGE_PX / 2).maximum(soft(CROWN, WORK_SIZE, EDGE_PX))
-        photo, drawn, _ = inversion.views_pm1
-        places = places.maximum(covered(photo, drawn, inversion.predicted))
-        _FOUND[inversion] = worn(inversion, parts) * places
+        backdrop = -widen(-open_(parts["background"], SPECK_PX), RIM_PX)
+        _FOUND[inversion] = blur(backdrop, EDGE_PX / 2).maximum(
+            worn(inversion, parts) * _hat(inversion, parts)
+        )
     return _FOUND[inversion]
+
+
+def _hat(inversion: Inversion, parts: dict[str, Tensor]) -> Tensor:
+    """Mark where a hat is if one is worn, and what it hides."""
+    photo, drawn, _ = inversion.views_pm1
+    places = widen(above(parts["crown"], BROWS).maximum(parts["background"]), HAT_RIM_PX)
+    places = blur(places, EDGE_PX / 2).maximum(soft(CROWN, WORK_SIZE, EDGE_PX))
+    return places.maximum(covered(photo, drawn, inversion.predicted))
 
 
 def worn(inversion: Inversion, parts: dict[str, Tensor]) -> float:

@@ -9,7 +9,7 @@ the drawing. How clear the change has to be depends on whose pixel it is:
   that moves there, as in a turn, whose old and new contour both differ and are both drawn;
 - where moreover photo and drawing disagree there is a hat, a hand or a microphone, which no edit has to take
   away. This is seen in the drawing before the read-out, which has learned to color such things.
-  What others know to be foreign, as the scorer a dark hat on dark hair, stays however clear the change.
+  What `editing.hats` spares, as a dark hat on dark hair, stays however clear the change.
 
 Specks of change outside are left out, and what is left of the photo inside a changed region goes with it.
 
@@ -61,7 +61,7 @@ def adaptive_mask(
         drawn_pm1: (1, 3, V, V), the aligned picture of the inversion before the read-out.
         before_pm1: (1, 3, V, V), the same with it.
         after_pm1: (1, 3, V, V), that of the edit.
-        things: (1, 1, WORK_SIZE, WORK_SIZE) in 0…1, what is known to be foreign and stays whatever changes.
+        things: (1, 1, WORK_SIZE, WORK_SIZE) in 0…1, what stays whatever changes.
     """
     kept = area_resize(keep_photo, WORK_SIZE)
     change = blur(_apart(before_pm1, after_pm1), SOFT_PX)
