@@ -44,6 +44,7 @@ EMBEDDED = Path(__file__).parent / "weights"
 Layout = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 _BY_HAND = "put it into samm/weights or into the folder that SAMM_WEIGHTS names"
+_ANSWERS_S = 5  # within which the Hub must answer
 _TORCH_MAGIC = (0x1950A86A20F9469CFC6C).to_bytes(10, "little")  # opens every file of torch.save before 1.6
 
 _log = logging.getLogger(__name__)
@@ -120,6 +121,11 @@ class WeightFile:
         size = f" ({self.size / 1e6:,.0f} MB)" if self.size else ""
         _log.info("Taking %s%s from %s", self.name, size, repo)
         try:
+            cached = huggingface_hub.try_to_load_from_cache(repo, self.name, revision=self.revision)
+            if not isinstance(cached, str):
+                # Asked once: the download would go on asking for half a minute where nobody answers.
+                address = huggingface_hub.hf_hub_url(repo, self.name, revision=self.revision)
+                huggingface_hub.get_hf_file_metadata(address, timeout=_ANSWERS_S)
             path = Path(huggingface_hub.hf_hub_download(repo, self.name, revision=self.revision))
         except Exception as error:  # the client lets through what its HTTP library raises, and that changes
             raise WeightsError(

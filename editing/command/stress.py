@@ -88,11 +88,12 @@ def _rows(args: argparse.Namespace, folder: Path) -> Iterator[Row]:
         yield from play(folder)
     if "load" in args.only:
         from editing.evaluation.stress.site import serve
-        from editing.evaluation.stress.visitors import hold, last, quiet
+        from editing.evaluation.stress.visitors import fair, hold, last, quiet
 
         with serve(folder / "page") as site:
             for count in args.visitors:
                 yield hold(site, count)
+            yield fair(site)
             yield last(site, args.requests)
             yield quiet(site)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -24,7 +25,7 @@ try:
 except ImportError:  # Windows: there nobody can delete a file that somebody has open
     fcntl = None
 
-__all__ = ["claim", "delete_at_exit", "is_ours", "keep_clean", "sweep_dead"]
+__all__ = ["claim", "delete_at_exit", "is_full", "is_ours", "keep_clean", "sweep_dead"]
 
 _PREFIX = "page_"
 _HELD: dict[Path, int] = {}  # descriptors of the locks of this process, by folder
@@ -52,6 +53,13 @@ def claim(folder: Path, age_s: float) -> None:
 def is_ours(folder: Path) -> bool:
     """Tell whether this process has claimed a folder."""
     return folder in _HELD
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Tell whether an error, or what has caused it, says that no more can be written."""
+    while error and not isinstance(error, OSError):
+        error = error.__cause__ or error.__context__
+    return error is not None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def sweep_dead(parent: Path, age_s: float) -> None:

@@ -32,6 +32,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -47,6 +48,7 @@ __all__ = ["EXAMPLES", "GATE", "REFUSED", "Gate", "has_example", "is_plain_file"
 REFUSED = "This is no file that you uploaded here, or it was deleted since; upload it and use that upload."
 _DEEPEST = 20  # levels of lists and mappings in one value; the page's own have five
 _MOST_UPLOADS = 20  # of one session; what it uploads besides goes first
+_UNUSED_MB = 1000  # of all uploads that no call has used yet; the oldest go first
 _SERVED = "/gradio_api/file="
 _FILE_META = {"_type": "gradio.FileData"}
 
@@ -72,6 +74,16 @@ class Gate:
         upload = _Upload(folder)
         with self._lock:
             self._uploads.update(dict.fromkeys(map(str, paths), upload))
+        self._keep_few_unused()
+
+    def _keep_few_unused(self) -> None:
+        """Delete the oldest uploads that no call has used, where they are too many."""
+        with self._lock:
+            unused = {id(upload): upload for upload in self._uploads.values() if upload.session is None}
+        newest = sorted(unused.values(), key=lambda upload: upload.at_s, reverse=True)
+        sizes = accumulate(_megabytes(upload.folder) for upload in newest)
+        old = [upload for upload, size in zip(newest, sizes, strict=True) if size > _UNUSED_MB]
+        self._delete(lambda upload: upload.session is None and upload in old)
 
     def admit(self, value: Any, session: str | None, depth: int = _DEEPEST) -> Any:
         """Give a value from outside with nothing in it that names a file but the files that are admitted.
@@ -163,6 +175,14 @@ def new_upload_folder() -> Path:
     folder = Path(get_upload_folder()).resolve() / "uploads" / secrets.token_hex(16)
     folder.mkdir(parents=True)
     return folder
+
+
+def _megabytes(folder: Path) -> float:
+    """Sum up a folder's files; a small one counts as a megabyte, since many of them are too much as well."""
+    with contextlib.suppress(OSError):  # it may just be deleted
+        files = (path for path in folder.rglob("*") if path.is_file())
+        return sum(max(path.stat().st_size / 1e6, 1.0) for path in files)
+    return 0.0
 
 
 def is_plain_file(path: Path) -> bool:

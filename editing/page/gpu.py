@@ -27,6 +27,7 @@ import torch
 import samm
 from editing import hats
 from editing.edit import Edit, edit, edit_all
+from editing.page.folders import is_full
 from editing.page.line import EDIT, INVERSION, STEP, STRIP, Breathing, Kind, Line, Place, Turn
 from editing.recipe.recipe import Recipe
 from editing.moves.moves import Moves
@@ -207,7 +208,10 @@ def our_fault(error: Exception) -> str:
     """Log an error of ours and give the sentence for visitors, whose code finds it in the log."""
     code = secrets.token_hex(2)
     log.error("code %s", code, exc_info=error)
-    return f"Something went wrong on our side (code {code})."
+    reason = (
+        "The disk of this page's machine is full" if is_full(error) else "Something went wrong on our side"
+    )
+    return f"{reason} (code {code})."
 
 
 def warm_up() -> None:

@@ -22,16 +22,18 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from editing.page.folders import is_full
 from editing.page.gate import GATE, REFUSED, is_plain_file, new_upload_folder
 from editing.page.painted import check_painted, limit_strokes
 from editing.page.values import check_pick, check_value
 from samm.errors import OptionError, PhotoError, UserError
 
-__all__ = ["BUSY", "MISFIT", "GatedBlocks", "Wall", "open_doors"]
+__all__ = ["BUSY", "FULL", "MISFIT", "GatedBlocks", "Wall", "open_doors"]
 
 log = logging.getLogger("samm.page")
 
 MISFIT = "The values of this request do not fit; reload the page, or see the API's description for programs."
+FULL = "The disk of the machine that serves this page is full; try again later."
 BUSY = "Too many visitors are waiting just now; try again in a minute."
 # Proxies, recordings, code editing, monitoring, streams and links to a state: nothing of the page needs them.
 _CLOSED = re.compile(
@@ -181,7 +183,7 @@ class Wall:
                 return
             # Unknown functions, components and fields end here: Gradio looks them up without asking.
             log.info("could not answer a request: %s", type(error).__name__, exc_info=log.isEnabledFor(10))
-            sentence = MISFIT
+            sentence = FULL if is_full(error) else MISFIT
             if isinstance(error, TypeError) and "/call/v2/" in path:  # names the argument that is wrong
                 sentence = f"{_readable(str(error).partition('. Please')[0])}; see the API's description."
             await _answer(send, 400, sentence)

@@ -2,6 +2,8 @@
 
 import hashlib
 import pickle
+import socket
+import time
 from dataclasses import replace
 
 import huggingface_hub
@@ -195,6 +197,7 @@ def hub(tmp_path, monkeypatch):
             return str(cls.path)
 
     monkeypatch.setenv("SAMM_WEIGHTS", str(tmp_path / "nothing_here"))
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", lambda address, timeout: None)
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", Hub.download)
     return Hub
 
@@ -228,6 +231,17 @@ def test_without_network_the_sentence_says_what_and_where(tmp_path, monkeypatch)
         "Hub; go online and try again, or get it by hand and put it into samm/weights or into the folder "
         "that SAMM_WEIGHTS names."
     )
+
+
+def test_a_hub_that_does_not_answer_is_asked_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it listens, and that is all
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/file"
+        monkeypatch.setattr(huggingface_hub, "hf_hub_url", lambda *args, **options: address)
+        begun = time.monotonic()
+        assert "could not be fetched from somebody/faces" in refusal(HUB)
+    assert 4 < time.monotonic() - begun < 10
 
 
 def test_a_file_that_only_people_can_fetch_says_where(tmp_path, monkeypatch):

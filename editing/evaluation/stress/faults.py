@@ -19,9 +19,17 @@ import torch
 from safetensors.torch import save_file
 
 from editing.evaluation.stress import hub, seeds
-from editing.evaluation.stress.site import ROOT, start
+from editing.evaluation.stress.site import ROOT, Refused, start
 from editing.evaluation.stress.tally import Row, is_sentence
-from editing.evaluation.stress.visitors import one_picture, vanish_in_call, vanish_in_upload
+from editing.evaluation.stress.visitors import (
+    GONE,
+    one_picture,
+    small_photo,
+    tell_gone,
+    vanish_in_call,
+    vanish_in_improvement,
+    vanish_in_upload,
+)
 from samm.crop.listing import list_photos
 from samm.crop.photo import open_photo
 
@@ -31,7 +39,7 @@ Fault = Callable[[Path], tuple[int, list[str]]]
 
 _DISK_BYTES = 20_000  # that a full disk still takes; less than a picture
 _KILLS = 20
-_TRIES_S = 60  # the Hub's client tries again and again; 27 s were seen
+_TRIES_S = 15  # until the sentence that the Hub does not answer, the start of the program included
 _SAVES = """
 import sys, numpy as np
 from samm.crop.png import save_png
@@ -177,10 +185,13 @@ def no_hub(folder: Path) -> tuple[int, list[str]]:
     """Ask for weights where the Hub is away, or the download is killed; then it works."""
     data = folder / "published.safetensors"
     save_file({"weight": torch.rand(12 << 20)}, data)
-    lost, begun = [], time.monotonic()
-    with hub.closed() as address:
-        lost += _failure("the Hub is closed", hub.ask(address, data, folder / "cache"), 1)
-    lost += ["the Hub is closed: took too long"] if time.monotonic() - begun > _TRIES_S else []
+    lost = []
+    for name, away in (("closed", hub.closed), ("silent", hub.silent)):
+        begun = time.monotonic()
+        with away() as address:
+            lost += _failure(f"the Hub is {name}", hub.ask(address, data, folder / "cache"), 1)
+        took_s = time.monotonic() - begun
+        lost += [f"the Hub is {name}: took {took_s:.0f} s"] if took_s > _TRIES_S else []
     with hub.serving(data) as address:
         for bytes_in in (0, 1, 15_000_000):  # the client writes ten megabytes at a time
             if not hub.kill_when(address, data, folder / "cache", bytes_in):
@@ -191,7 +202,7 @@ def no_hub(folder: Path) -> tuple[int, list[str]]:
         (found,) = [path for path in folder.rglob(data.name) if path != data]
         found.write_bytes(found.read_bytes()[:-1] + b"x")
         lost += _failure("a changed file in the cache", hub.ask(address, data, folder / "cache"), 1)
-    return 6, lost
+    return 7, lost
 
 
 def page_in_trouble(folder: Path) -> tuple[int, list[str]]:
@@ -207,15 +218,46 @@ def page_in_trouble(folder: Path) -> tuple[int, list[str]]:
             vanish_in_upload(site, bytes_in)
         vanish_in_call(site)
         lost += [] if one_picture(site) == right else ["another picture after visitors had vanished"]
-        vanish_in_call(site)
-        site.kill()
-        site = start(folder)
-        left = len(site.files())
-        lost += [f"{left} files of the killed page were left"] if left else []
-        lost += [] if one_picture(site) == right else ["another picture after the page was killed"]
+        for name, begin in (("an inversion", vanish_in_call), ("an improvement", vanish_in_improvement)):
+            begin(site)
+            site.kill()
+            site = start(folder)
+            left = len(site.files())
+            lost += [f"{left} files of the page killed in {name} were left"] if left else []
+            lost += [] if one_picture(site) == right else [f"another picture after a kill in {name}"]
+            lost += [] if "was deleted" in tell_gone(site) else [f"after a kill in {name} no word of it"]
     finally:
         site.kill()
-    return 7, lost
+    return 10, lost
+
+
+def full_disk_of_page(folder: Path) -> tuple[int, list[str]]:
+    """Fill the disk of a running page: a sentence for each, and with room again all is as it was."""
+    lost = []
+    site = start(folder)
+    try:
+        right, upload = one_picture(site), site.upload(small_photo("hopper"))
+        before = set(site.files())
+        resource.prlimit(site.process.pid, resource.RLIMIT_FSIZE, (_DISK_BYTES, resource.RLIM_INFINITY))
+        for name, work in {
+            "an upload": lambda: site.upload(small_photo("cap")),
+            "an edit": lambda: site.call("edit", [upload, "age +2"], GONE),
+            "an inversion": lambda: site.call("invert", [upload, 0], GONE),
+        }.items():
+            try:
+                work()
+                lost.append(f"{name} on a full disk has worked")
+            except Refused as error:
+                said = str(error)
+                lost += [] if is_sentence(said) and "disk" in said else [f"{name} on a full disk: {said!r}"]
+        left = {path for path in site.files() if "uploads" in path.parts} - before
+        lost += [f"half of an upload is left: {left}"] if left else []
+        infinite = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        resource.prlimit(site.process.pid, resource.RLIMIT_FSIZE, infinite)
+        lost += [] if one_picture(site, upload, GONE) == right else ["another picture with room again"]
+    finally:
+        site.kill()
+    return 5, lost
 
 
 FAULTS: dict[str, Fault] = {
@@ -225,6 +267,7 @@ FAULTS: dict[str, Fault] = {
     "out of memory": out_of_memory,
     "Hub away, download killed": no_hub,
     "page killed, clock jumps, visitors vanish": page_in_trouble,
+    "full disk under the page": full_disk_of_page,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ from typing import Any
 
 from editing.evaluation.stress.site import ROOT
 
-__all__ = ["ask", "closed", "kill_when", "serving"]
+__all__ = ["ask", "closed", "kill_when", "serving", "silent"]
 
 _REVISION = "0123456789" * 4
 _BLOCK = 1 << 17
@@ -37,6 +38,13 @@ except UserError as error:
 def closed() -> Iterator[str]:
     """Give an address at which nobody listens."""
     yield "http://127.0.0.1:9"
+
+
+@contextmanager
+def silent() -> Iterator[str]:
+    """Give an address at which somebody listens, but never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
 @contextmanager

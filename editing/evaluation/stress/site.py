@@ -46,12 +46,14 @@ class Site:
         folder: of log and files.
         process: that serves.
         numbers: of its functions, by the names that programs call them by.
+        config: what the page tells browsers of its parts and functions.
     """
 
     port: int
     folder: Path
     process: subprocess.Popen[bytes]
     numbers: dict[str, int] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
 
     def ask(
         self, method: str, route: str, body: bytes | None = None, kind: str = "application/json"
@@ -91,6 +93,13 @@ class Site:
                     )
                 return output["data"]
         raise Refused("The queue has ended without an answer")
+
+    def press(self, name: str, session: str, **chosen: Any) -> list[Any]:
+        """Call a function as the page does, with what is chosen by element and all else as it begins."""
+        parts = {part["id"]: part for part in self.config["components"]}
+        inputs = [parts[each] for each in self.config["dependencies"][self.numbers[name]]["inputs"]]
+        data = [chosen.get(part["props"].get("elem_id"), part["props"].get("value")) for part in inputs]
+        return self.call(name, data, session)
 
     def fetch(self, file: Mapping[str, Any]) -> bytes:
         """Download one of a function's files."""
@@ -182,8 +191,8 @@ def start(
     deadline = time.monotonic() + _STARTS_S
     while not site.numbers:
         try:
-            config = json.loads(site.ask("GET", "/config"))
-            site.numbers = {part["api_name"]: part["id"] for part in config["dependencies"]}
+            site.config = json.loads(site.ask("GET", "/config"))
+            site.numbers = {part["api_name"]: part["id"] for part in site.config["dependencies"]}
         except OSError:
             if process.poll() is not None or time.monotonic() > deadline:
                 site.kill()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import http.client
 import io
 import json
 import secrets
@@ -12,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
+from threading import Thread
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,25 +25,33 @@ from editing.evaluation.stress.site import Busy, Refused, Site
 from editing.evaluation.stress.tally import Row, is_sentence
 
 __all__ = [
+    "GONE",
     "PHOTOS",
     "RECIPES",
     "Visit",
+    "fair",
     "hold",
     "last",
     "one_picture",
     "quiet",
     "small_photo",
+    "tell_gone",
     "vanish_in_call",
+    "vanish_in_improvement",
     "vanish_in_upload",
     "visit",
 ]
 
 _Result = TypeVar("_Result")
 
+GONE = "gone"  # session of the visit that a fault meets
+
 PHOTOS = ("hopper", "cap", "sunglasses", "scarf")
 RECIPES = ("age +2", "smile -1, beard +1", "yaw +1.5", "grey hair 0.8", "mask strength 0.5, glasses +2")
 _PHOTO_PX = 400
 _PATIENCE_S = 3
+_SHORT_S = 1.0  # below, other programs on the machine make the difference
+_BEGINS_S = 0.5
 _LEAVES_S = 20  # within which a visitor's uploads must be gone
 
 
@@ -199,10 +210,54 @@ def quiet(site: Site) -> Row:
     )
 
 
-def one_picture(site: Site) -> str:
+def fair(site: Site, times: int = 7) -> Row:
+    """Invert and edit alone, then beside an improvement: the right pictures, in at most twice the time."""
+    right, made, lost = one_picture(site), Visit(), []
+    for _ in range(times):
+        _timed(made, "alone", lambda: one_picture(site))
+    with site.visit() as session:
+        improvement = _improve(site, session)
+        for _ in range(times):
+            picture = _timed(made, "beside", lambda: one_picture(site))
+            lost += [] if picture == right else ["another picture beside an improvement"]
+        lost += [] if improvement.is_alive() else ["the improvement has ended before the work beside it"]
+    alone_s, beside_s = (float(np.median(made.seconds[kind])) for kind in ("alone", "beside"))
+    if beside_s > max(2 * alone_s, _SHORT_S):
+        lost.append(f"an edit took {alone_s:.2f} s alone, {beside_s:.2f} s beside an improvement")
+    figures = f"{_latencies([made.seconds])}; medians {beside_s / alone_s:.2f} : 1"
+    return Row("edits beside an improvement", times, max(times - len(lost), 0), figures, tuple(lost))
+
+
+def _improve(site: Site, session: str) -> Thread:
+    """Bring a photo as a visitor of the page, and have its likeness improve; give who waits for it."""
+    site.press("on_use", session, use=site.upload(small_photo(PHOTOS[1])))
+    site.press("on_invert_1", session)
+
+    def wait() -> None:
+        with contextlib.suppress(OSError, Refused, http.client.HTTPException):  # the page may be killed
+            site.press("on_improve_1", session, likeness="Closest")
+
+    waiting = Thread(target=wait, daemon=True)
+    waiting.start()
+    time.sleep(_BEGINS_S)
+    return waiting
+
+
+def one_picture(site: Site, upload: Mapping[str, Any] | None = None, session: str = "") -> str:
     """Edit a photo, and give the digest of the portrait."""
-    portrait = site.call("edit", [site.upload(small_photo(PHOTOS[0])), "age +2"])[0]
+    portrait = site.call("edit", [upload or site.upload(small_photo(PHOTOS[0])), "age +2"], session)[0]
     return _digest(site.fetch(portrait))
+
+
+def vanish_in_improvement(site: Site) -> None:
+    """Begin an improvement, and wait for it no more."""
+    if not _improve(site, GONE).is_alive():
+        raise RuntimeError("The improvement has ended at once.")
+
+
+def tell_gone(site: Site) -> str:
+    """Edit on in a visit that the page does not know any more, and give what it says."""
+    return repr(site.press("on_controls", GONE, age=2))
 
 
 def vanish_in_upload(site: Site, bytes_in: int) -> None:
