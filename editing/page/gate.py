@@ -58,6 +58,7 @@ class _Upload:
     """What one request to `/upload` has brought: a folder of its own, and the session that uses it."""
 
     folder: Path
+    megabytes: float = 0.0
     session: str | None = None
     at_s: float = field(default_factory=time.monotonic)
 
@@ -81,7 +82,9 @@ class Gate:
         with self._lock:
             unused = {id(upload): upload for upload in self._uploads.values() if upload.session is None}
         newest = sorted(unused.values(), key=lambda upload: upload.at_s, reverse=True)
-        sizes = accumulate(_megabytes(upload.folder) for upload in newest)
+        for upload in newest[:2]:  # the others are measured; Gradio may still be moving the first one's files
+            upload.megabytes = _megabytes(upload.folder)
+        sizes = accumulate(upload.megabytes for upload in newest)
         old = [upload for upload, size in zip(newest, sizes, strict=True) if size > _UNUSED_MB]
         self._delete(lambda upload: upload.session is None and upload in old)
 
