@@ -282,8 +282,8 @@ def _finish(
 ) -> Edit:
     """Keep the edit to its place, fit the mask to it and carry the photo over.
 
-    `first` is the drawing of its base, if it has one, and `things` are what no edit changes,
-    which has no hair where it is `hairless`.
+    `first` is the drawing of its base, if it has one; `things` are what no edit changes; and the photo has no
+    hair where it is `hairless`.
     """
     picture, gathered = drawing.picture, drawing.gathered
     size = picture.shape[-1]

@@ -3,12 +3,12 @@
 A dark hat looks like dark hair to the generator, so neither SAMM's mask nor a poor drawing gives it away, and
 an edit that greys the hair would grey the hat. Two networks tell, which make different mistakes: the scorer
 knows hats from 30,000 labeled faces, and the text model says whether a portrait is rather one with a hat.
-Both have to say so; or the mask keeps most of what is on the crown. Of 66 test portraits all nine with hats
-or caps are found and no bare head is; of the five with wraps or bands two are, which hue or mask give away.
+Both have to say so; or the mask keeps most of what is on the crown. Of 66 test portraits all eight with hats
+or caps are found, three of four with wraps or bands, and no bare head.
 
 Where a hat is worn, what is `hair.covered` and all of the backdrop are spared, too: the generator draws hair
 around the head which the hat hides, and an edit would show it as a rim. Around a bare head the backdrop is
-spared but for its edge, where hair and cheeks may grow; hair never stands out for that, see `editing.parts`.
+spared but for its edge, where hair and cheeks may grow.
 
 Shapes: E = `WORK_SIZE`, edge of the maps.
 """
@@ -28,7 +28,7 @@ from samm.inversion import Inversion
 from samm.method.regions import blur, open_, rise, widen
 from samm.networks.ops import area_resize
 
-__all__ = ["prepare", "spared", "worn"]
+__all__ = ["crown_kept", "prepare", "spared", "worn"]
 
 SCORE = (0.12, 0.2)  # the scorer's probability: no hat, perhaps one
 SAID = (-0.045, -0.025)  # difference of the text model's mean cosines with both groups of phrases, likewise
@@ -51,9 +51,8 @@ def spared(inversion: Inversion) -> Tensor:
     if inversion not in _FOUND:
         parts = parts_of(inversion)
         backdrop = -widen(-open_(parts["background"], SPECK_PX), RIM_PX)
-        _FOUND[inversion] = blur(backdrop, EDGE_PX / 2).maximum(
-            worn(inversion, parts) * _hat(inversion, parts)
-        )
+        places, chance = blur(backdrop, EDGE_PX / 2), worn(inversion, parts)
+        _FOUND[inversion] = places.maximum(chance * _hat(inversion, parts)) if chance else places
     return _FOUND[inversion]
 
 
@@ -67,10 +66,14 @@ def _hat(inversion: Inversion, parts: dict[str, Tensor]) -> Tensor:
 
 def worn(inversion: Inversion, parts: dict[str, Tensor]) -> float:
     """Tell whether a hat is worn, 0…1, by an inversion and its `parts_of`."""
-    crown, kept = above(parts["crown"], BROWS), area_resize(inversion.predicted, WORK_SIZE)
-    share = (kept * crown).sum() / crown.sum().clamp_min(1)
     seen = rise(_score(inversion.photo_pm1), SCORE) * rise(_said(inversion.photo_pm1), SAID)
-    return float(seen.maximum(rise(share, KEPT)))
+    return float(seen.maximum(rise(crown_kept(inversion, parts), KEPT)))
+
+
+def crown_kept(inversion: Inversion, parts: dict[str, Tensor]) -> Tensor:
+    """Give the share of what is on the crown that SAMM's mask keeps: a scalar in 0…1."""
+    crown, kept = above(parts["crown"], BROWS), area_resize(inversion.predicted, WORK_SIZE)
+    return (kept * crown).sum() / crown.sum().clamp_min(1)
 
 
 def prepare() -> None:

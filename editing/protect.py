@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from editing.hats import worn
+from editing.hats import crown_kept, worn
 from editing.masks import disagreement
 from editing.parts import BROWS, SEEDS, WORK_SIZE, above, boxes, parts_of
 from editing.places import Ellipse, marked
@@ -24,6 +24,7 @@ from samm.networks.ops import area_resize
 __all__ = ["REGIONS", "regions"]
 
 REGIONS = ("hat", "hand", "background")
+HAT_KEPT = 0.5  # share of the crown that SAMM keeps, above which a hat is offered: it is but an offer
 SKIN = (1.4, 2.4)  # deviations from the face's colors: surely skin, surely none
 FOREIGN = (0.06, 0.2)  # disagreement of photo and drawing, of a range of 2
 FACE = Ellipse(0, 0.24, 0.5, 0.52)  # what hands come before
@@ -47,7 +48,7 @@ def regions(inversion: Inversion) -> dict[str, Tensor]:
     parts = parts_of(inversion)
     crown = above(parts["crown"], BROWS)
     found = {"background": parts["background"], "hand": _hand(inversion, parts, kept)}
-    if worn(inversion, parts) > 0.5:
+    if worn(inversion, parts) > 0.5 or crown_kept(inversion, parts) > HAT_KEPT:
         found["hat"] = crown
         found["hand"] = found["hand"].minimum(1 - widen(crown, 1))
     found["background"] = found["background"].minimum(1 - found["hand"])

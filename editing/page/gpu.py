@@ -29,6 +29,7 @@ from editing import hats
 from editing.edit import Edit, edit, edit_all
 from editing.page.folders import is_full
 from editing.page.line import EDIT, INVERSION, STEP, STRIP, Breathing, Kind, Line, Place, Turn
+from editing.page.sentences import DISK_FULL
 from editing.recipe.recipe import Recipe
 from editing.moves.moves import Moves
 from samm.crop.crop import Crop
@@ -208,9 +209,7 @@ def our_fault(error: Exception) -> str:
     """Log an error of ours and give the sentence for visitors, whose code finds it in the log."""
     code = secrets.token_hex(2)
     log.error("code %s", code, exc_info=error)
-    reason = (
-        "The disk of this page's machine is full" if is_full(error) else "Something went wrong on our side"
-    )
+    reason = DISK_FULL if is_full(error) else "Something went wrong on our side"
     return f"{reason} (code {code})."
 
 

@@ -38,9 +38,10 @@ def build() -> gr.Blocks:
     def tell_privacy(request: gr.Request) -> str:
         """Say what becomes of a photo, now that it is known how the page was started and is reached."""
         how = how_served(os.environ, demo.server_name, demo.share, demo.root_path, request.headers)
-        return texts.introduction(privacy(how), about.links(os.environ))
+        return texts.introduction(privacy(how), links)
 
     folders.claim(FOLDER, files.LIVES_S)
+    links = about.links(os.environ)
     gpu.load()
     follows = tuple(name for part in PARTS for name in part.follows)
     seen = first_seen()
@@ -48,7 +49,7 @@ def build() -> gr.Blocks:
     named = {ids.CONTROLS: tuple(settings(PARTS, Visit())), ids.FOLLOWED: follows}
     with wall.GatedBlocks(title=texts.TITLE, fill_width=True, delete_cache=(600, files.LIVES_S)) as demo:
         state = gr.State(first(), time_to_live=files.LIVES_S, delete_callback=_delete)
-        headline = _header()
+        headline = _header(links)
         with gr.Row(elem_id=ids.PAGE):
             _columns()
         with gr.Column(elem_id=ids.BELOW):
@@ -67,10 +68,10 @@ def build() -> gr.Blocks:
     return demo.queue(max_size=30)
 
 
-def _header() -> gr.Markdown:
+def _header(links: str) -> gr.Markdown:
     """Lay out what the page is for, and the one button to begin with; gives the sentences."""
     with gr.Row(elem_id=ids.HEADER):
-        headline = gr.Markdown(texts.introduction(privacy(how_served(os.environ)), about.links(os.environ)))
+        headline = gr.Markdown(texts.introduction(privacy(how_served(os.environ)), links))
         gr.UploadButton(
             "Use your photo",
             file_types=["image"],

@@ -13,6 +13,7 @@ __all__ = [
     "BLENDED",
     "COMPARE",
     "DESCRIPTION",
+    "DISK_FULL",
     "EDITED",
     "EMPTY",
     "EXPIRED",
@@ -35,6 +36,7 @@ TITLE = "SAMM face editor"
 DESCRIPTION = (
     "Change one thing in a portrait: age, smile, hair, glasses. Everything else stays as in the photo."
 )
+DISK_FULL = "The disk of the machine that serves this page is full"
 ASKED = "Use this photo anyway? Answer below it."
 PAPER = "https://arxiv.org/abs/2212.09262"
 WELCOME = "An example. Try the effects, or use your own photo."

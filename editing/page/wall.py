@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from editing.page.folders import is_full
 from editing.page.gate import GATE, REFUSED, is_plain_file, new_upload_folder
 from editing.page.painted import check_painted, limit_strokes
+from editing.page.sentences import DISK_FULL
 from editing.page.values import check_pick, check_value
 from samm.errors import OptionError, PhotoError, UserError
 
@@ -33,7 +34,7 @@ __all__ = ["BUSY", "FULL", "MISFIT", "GatedBlocks", "Wall", "open_doors"]
 log = logging.getLogger("samm.page")
 
 MISFIT = "The values of this request do not fit; reload the page, or see the API's description for programs."
-FULL = "The disk of the machine that serves this page is full; try again later."
+FULL = f"{DISK_FULL}; try again later."
 BUSY = "Too many visitors are waiting just now; try again in a minute."
 # Proxies, recordings, code editing, monitoring, streams and links to a state: nothing of the page needs them.
 _CLOSED = re.compile(
