@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import io
 import os
 import secrets
 import shutil
@@ -85,22 +87,49 @@ def delete(folder: Path | None) -> None:
 
 
 def put(picture_u8: np.ndarray, folder: Path, extension: str = "png") -> str:
-    """Write a picture that is only looked at; returns its path.
+    """Write a picture that is only looked at, unless it is there already; returns its path.
 
     Gradio would store an array in a folder of its own, where it stays when the visitor has gone.
     """
-    descriptor, name = tempfile.mkstemp(dir=folder, prefix="view_", suffix=f".{extension}")
-    with os.fdopen(descriptor, "wb") as stream:
+    path = folder / f"view_{_digest(picture_u8)}.{extension}"
+    if not path.exists():
+        stream = io.BytesIO()
         if extension == "png":
             stream.write(png_bytes(picture_u8))
         else:
             Image.fromarray(picture_u8[..., :3]).save(stream, "JPEG", quality=90)  # JPEG has no opacity
-    return name
+        _write(stream.getvalue(), path)
+    return str(path)
 
 
 def save_picture(picture_u8: np.ndarray, folder: Path, recipe: Recipe) -> str:
-    """Write a PNG to show and to take home, recipe and provenance inside; returns its path."""
-    return put_away(png_bytes(picture_u8, provenance(recipe)), folder, name_of(recipe, "", "png"))
+    """Write a PNG to show and to take home, unless it is there already; returns its path.
+
+    Recipe and provenance are inside.
+    """
+    text = provenance(recipe)
+    made = folder / f"made_{_digest(picture_u8, *text.values())}"
+    for path in made.glob("*.png"):
+        return str(path)
+    made.mkdir(mode=0o700, exist_ok=True)
+    path = made / name_of(recipe, "", "png")
+    _write(png_bytes(picture_u8, text), path)
+    return str(path)
+
+
+def _write(data: bytes, path: Path) -> None:
+    """Write a file in one step: another handler of the visit may look for it."""
+    descriptor, part = tempfile.mkstemp(dir=path.parent, prefix="part_")
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(data)
+    os.replace(part, path)
+
+
+def _digest(picture_u8: np.ndarray, *text: str) -> str:
+    """Name a picture by its content; steps back and forth show the same files again."""
+    digest = hashlib.blake2b(picture_u8.tobytes(), digest_size=16)
+    digest.update("\n".join((str(picture_u8.shape), *text)).encode())
+    return digest.hexdigest()
 
 
 def put_away(data: bytes, folder: Path, name: str) -> str:

@@ -112,6 +112,7 @@ def _begin(block: Any, update: Any) -> None:
     for name, value in given.items():
         if name in _BEGINNINGS:
             setattr(block, name, value)
+            block.constructor_args[name] = value  # from which Gradio makes it anew
 
 
 def _wire_inputs(wiring: Wiring) -> None:

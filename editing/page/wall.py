@@ -8,6 +8,7 @@ what lies in our own folders. See `editing.page.gate` for the rule itself.
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import re
@@ -17,6 +18,7 @@ from typing import Any
 
 import gradio as gr
 from gradio import routes
+from gradio.blocks import Block
 from gradio.route_utils import upload_fn
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -24,6 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from editing.page.folders import is_full
 from editing.page.gate import GATE, REFUSED, is_plain_file, new_upload_folder
+from editing.page.news import news
 from editing.page.painted import check_painted, limit_strokes
 from editing.page.sentences import DISK_FULL
 from editing.page.values import check_pick, check_value
@@ -101,6 +104,16 @@ class GatedBlocks(gr.Blocks):
         except Exception as error:
             log.info("refused the values of a request: %s", type(error).__name__)
             raise gr.Error(MISFIT, print_exception=False) from error
+
+    async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
+        """Make ready what is new to the page as Gradio does; all else stays as it is."""
+        if not isinstance(predictions, dict) or not all(isinstance(part, Block) for part in predictions):
+            return await super().postprocess_data(block_fn, predictions, state)
+        changed = news(predictions, state)
+        fewer = copy.copy(block_fn)
+        fewer.outputs = [part for part in block_fn.outputs if part in changed]
+        ready = iter(await super().postprocess_data(fewer, changed, state) if changed else ())
+        return [next(ready) if part in changed else gr.skip() for part in block_fn.outputs]
 
 
 def _admit(function: Any, inputs: list[Any], session: str | None, state: Any) -> list[Any]:

@@ -116,7 +116,7 @@ def check_holding(page: Page, hold: Callable[[], object], let_go: Callable[[], o
 
 
 def check_the_mask_is_in_sight(page: Page) -> None:
-    assert page.evaluate(_IN_SIGHT, "#kept img")
+    page.wait_for_function(_IN_SIGHT, arg="#kept img", timeout=WAIT_MS)  # messages go by themselves
     assert re.fullmatch(r"Mask.*kept from.*", page.locator("#kept img").get_attribute("alt"))
 
 
@@ -130,7 +130,7 @@ def test_the_mask_stands_beside_the_picture_and_holding_compares_on_every_screen
             page.set_viewport_size({"width": width, "height": height})
             page.evaluate("scrollTo(0, 0)")
             check_the_mask_is_in_sight(page)
-            page.wait_for_function(_IN_SIGHT, arg="#compare", timeout=WAIT_MS)  # messages go by themselves
+            page.wait_for_function(_IN_SIGHT, arg="#compare", timeout=WAIT_MS)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
     hold = page.locator("#hold")
     hold.hover()

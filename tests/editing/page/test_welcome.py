@@ -133,7 +133,7 @@ def test_the_first_paint_is_a_finished_picture_that_effects_change(visit, welcom
 def check_undo(page: Page, pictures: list[np.ndarray]) -> None:
     """Undo is quick, and of ten quick ones every one counts."""
     undo, redo = (page.locator(f"#{name}").click for name in ("undo", "redo"))
-    within(1.5, "undo and redo", lambda: [change(page, undo), change(page, redo)])
+    within(1.2, "undo and redo", lambda: [change(page, undo), change(page, redo)])
     assert np.array_equal(changed(page, undo), pictures[-2])
     assert np.array_equal(changed(page, redo), pictures[-1])
     page.evaluate("for (let n = 0; n < 10; n++) document.getElementById('undo').click()")
