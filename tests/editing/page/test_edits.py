@@ -8,7 +8,6 @@ from visitor import (
     DONE,
     OLDEST,
     WAIT_MS,
-    busy,
     close_toasts,
     expect,
     invert,
@@ -19,6 +18,7 @@ from visitor import (
     reveal,
     set_slider,
     slider,
+    slowness,
     tab,
     toast,
     unfold,
@@ -76,7 +76,7 @@ def test_five_arrow_keys_on_age_make_half_a_step_and_another_picture_in_three_se
     before = picture(inverted)
     set_slider(inverted, "age", *["ArrowRight"] * 5)
     expect(inverted.locator(STAGE)).to_have_attribute(
-        "alt", "Edited portrait: age +0.5", timeout=3000 * busy()
+        "alt", "Edited portrait: age +0.5", timeout=3000 * slowness()
     )
     assert slider(inverted, "age").input_value() == "0.5"
     assert difference(before, picture(inverted)).max() > 1
