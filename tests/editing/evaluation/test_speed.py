@@ -70,6 +70,8 @@ def test_every_stage_runs(tiny):
     ):
         stages[name]()
     code, next_code = stages["refine-step"](), stages["refine-step"]()
+    assert isinstance(code, torch.Tensor)
+    assert isinstance(next_code, torch.Tensor)
     assert not torch.equal(code, next_code)  # each run is another step of one search
 
 
