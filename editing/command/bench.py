@@ -130,22 +130,32 @@ def _pair(choice: _Choice) -> int:
     here = Path(__file__).parents[2]
     with _side(choice, here, None) as a, _side(choice, choice.against or here, choice.setting) as b:
         names_a, names_b = json.loads(_answer(a)), json.loads(_answer(b))
-        both = [name for name in names_a if name in names_b]
-        seconds: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in both}
-        for _ in range(choice.runs):
-            for name in both:
-                for side, kept in zip((a, b), seconds[name], strict=True):
-                    kept.append(json.loads(_ask(side, name)))
+        names = list(dict.fromkeys([*names_a, *names_b]))
+        sides = [(a, {name: [] for name in names_a}), (b, {name: [] for name in names_b})]
+        for run in range(choice.runs):
+            for name in names:
+                for side, seconds in (
+                    sides if run % 2 == 0 else sides[::-1]
+                ):  # who is second finds warm caches
+                    if name in seconds:
+                        seconds[name].append(json.loads(_ask(side, name)))
     timings = [
-        {name: Timing(name, tuple(pair[side]), 0, 0) for name, pair in seconds.items()} for side in (0, 1)
+        {name: Timing(name, tuple(runs), 0, 0) for name, runs in seconds.items()} for _, seconds in sides
     ]
     ratios = speed.compare(*timings)
     rows = [
-        {"stage": name, "this s": timings[0][name].median, "other s": timings[1][name].median}
-        | {f"this/other {kind}": value for kind, value in ratios[name].items()}
-        for name in both
+        {"stage": name}
+        | {
+            f"{who} s": side[name].median
+            for who, side in zip(("this", "other"), timings, strict=True)
+            if name in side
+        }
+        | {f"this/other {kind}": value for kind, value in ratios.get(name, {}).items()}
+        for name in names
     ]
-    print(pd.DataFrame(rows).to_string(index=False, float_format=lambda value: f"{value:.3g}"))
+    columns = ["stage", "this s", "other s", *(f"this/other {kind}" for kind in ("min", "median", "max"))]
+    table = pd.DataFrame(rows, columns=columns)
+    print(table.to_string(index=False, float_format=lambda value: f"{value:.3g}", na_rep="–"))
     write_text(
         choice.file,
         to_json({"this": speed.plain(timings[0]), "other": speed.plain(timings[1]), "ratios": ratios}),

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
+
+import torch
+from torch import Tensor
 
 from editing.edit import edit, edit_all
 from editing.moves.moves import Moves
@@ -14,9 +18,12 @@ from editing.strip import grid, strip
 from samm.crop.crop import Photo
 from samm.crop.png import png_bytes
 from samm.errors import PhotoError
-from samm.inversion import Options, invert, refine
-from samm.method.alignment import Alignment, replay
+from samm.inversion import MAX_STEPS, Inversion, Options, invert, refine
+from samm.likeness.refinement import refine_steps
+from samm.method.alignment import Alignment, aligner, replay
+from samm.method.readout import fit_readout, probe_codes, probe_maps, record
 from samm.models import Model
+from samm.networks.generators import Adapt
 from samm.networks.ops import area_resize
 
 __all__ = ["list_stages"]
@@ -39,6 +46,10 @@ def list_stages(path: Path, model: Model) -> dict[str, Callable[[], object]]:
     view = area_resize(inversion.photo_pm1.to(model.device), model.encoder.input_size)
     w_plus = inversion.w_plus.to(model.device)
     aligned = replay(Alignment(dict(inversion.flows), dict(inversion.masks)))
+    keep_photo = area_resize(inversion.gathered, model.encoder.input_size).to(model.device)
+    steps = chain.from_iterable(  # each takes one step, and a search that ends is begun anew
+        refine_steps(view, keep_photo, model.generator, model.perceptual, w_plus, MAX_STEPS) for _ in count()
+    )
     older, blonde = parse("age +2"), parse("blonde hair 0.8")
     edited = edit(inversion, older, model, moves)
     moves.text_move(blonde.texts[0], inversion)  # loads the text model
@@ -52,14 +63,43 @@ def list_stages(path: Path, model: Model) -> dict[str, Callable[[], object]]:
         "encode": lambda: model.encoder.encode(view, model.generator, plain.encoder_steps),
         "draw": lambda: model.generator.synthesize(w_plus),
         "draw-aligned": lambda: model.generator.synthesize(w_plus, aligned),
+        **_parts_of_drawing(inversion, view, aligned, model),
         "invert": lambda: invert(crop, model),
         "invert-without-readout": lambda: invert(crop, model, plain),
         "edit": lambda: edit(inversion, older, model, moves).blended,
         "words": lambda: edit(inversion, blonde, model, moves).blended,
+        "gather-and-blend": lambda: replace(inversion).blended,
         "mask-strength": lambda: replace(inversion, strength=1.5).blended,
         "strip": lambda: drawn_at(strip(Recipe(), "age"), _STRIP_PX),
         "grid": lambda: drawn_at(grid(Recipe(), "age", "smile"), _GRID_PX),
-        "refine-step": lambda: refine(inversion, model, 1),
+        "refine-step": lambda: next(steps),
+        "redraw": lambda: refine(inversion, model, 0),
         "paste": lambda: edited.whole(),
         "png": lambda: png_bytes(edited.blended),
     }
+
+
+@torch.no_grad()
+def _parts_of_drawing(
+    inversion: Inversion, view: Tensor, aligned: Adapt, model: Model
+) -> dict[str, Callable[[], object]]:
+    """List what an inversion does beside drawing: SAMM at all levels, and the read-out with its probes."""
+    levels, w_plus = model.samm, inversion.w_plus.to(model.device)
+    if levels is None:
+        return {}
+    features, plain = model.encoder.features(view, model.generator, w_plus), {}
+    keep, maps = record(aligned)
+    model.generator.synthesize(w_plus, lambda r, feature: plain.setdefault(r, feature))
+    drawn = model.generator.synthesize(w_plus, keep)
+    missing, keep_photo = inversion.photo_pm1.to(drawn) - drawn, inversion.gathered.to(drawn)
+
+    def align() -> None:
+        adapt, _ = aligner(levels, features, inversion.options.iterations)
+        for resolution in levels.resolutions:
+            adapt(resolution, plain[resolution])
+
+    def read_out() -> None:
+        codes = probe_codes(model.generator, w_plus)
+        fit_readout(maps, missing, keep_photo, probe_maps(model.generator, codes, aligned))
+
+    return {"samm": torch.no_grad()(align), "read-out": torch.no_grad()(read_out)}

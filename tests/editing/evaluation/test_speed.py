@@ -1,12 +1,14 @@
 """Timing stages: what is counted, the floors that follow, and the command."""
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 
+from editing.command import bench
 from editing.command.__main__ import main
 from editing.evaluation.speed import Rates, Timing, compare, count, measure_rates
 from editing.evaluation.stages import list_stages
@@ -54,9 +56,23 @@ def test_rates_of_this_machine_are_plausible():
 
 def test_every_stage_runs(tiny):
     stages = list_stages(ASTRONAUT, tiny)
-    assert {"invert", "edit", "words", "strip", "refine-step", "paste"} <= set(stages)
-    for name in ("find", "crop", "encode", "draw-aligned", "mask-strength", "paste", "png"):
+    assert {"invert", "edit", "words", "strip", "redraw", "paste"} <= set(stages)
+    for name in (
+        "find",
+        "crop",
+        "encode",
+        "draw-aligned",
+        "samm",
+        "read-out",
+        "gather-and-blend",
+        "paste",
+        "png",
+    ):
         stages[name]()
+    code, next_code = stages["refine-step"](), stages["refine-step"]()
+    assert isinstance(code, torch.Tensor)
+    assert isinstance(next_code, torch.Tensor)
+    assert not torch.equal(code, next_code)  # each run is another step of one search
 
 
 def test_the_command_prints_and_writes_its_table(tmp_path, capsys):
@@ -85,3 +101,27 @@ def test_two_sides_are_timed_in_turn(capsys):
     arguments = ["--preset", "tiny", "--runs", "2", "--only", "mask-strength"]
     assert main(["bench", *arguments, "--setting", "SAMM_SYSTEM_ALLOCATOR=1"]) == 0
     assert "this/other median" in capsys.readouterr().out
+
+
+def test_sides_take_turns_and_stages_of_one_side_stay(monkeypatch, capsys):
+    asked = []
+
+    @contextmanager
+    def side(choice, checkout, setting):
+        yield checkout.name
+
+    def ask(name, stage):
+        asked.append((name, stage))
+        return "2.0" if name == "other" else "1.0"
+
+    known = {"other": '["draw", "old"]'}
+    monkeypatch.setattr(bench, "_side", side)
+    monkeypatch.setattr(bench, "_ask", ask)
+    monkeypatch.setattr(bench, "_answer", lambda name: known.get(name, '["new", "draw"]'))
+    assert main(["bench", "--runs", "2", "--against", "other"]) == 0
+    drawn = [name == "other" for name, stage in asked if stage == "draw"]
+    assert drawn == [False, True, True, False]
+    rows = {words[0]: words[1:] for words in map(str.split, capsys.readouterr().out.splitlines())}
+    assert rows["draw"] == ["1", "2", "0.5", "0.5", "0.5"]
+    assert rows["new"] == ["1", "–", "–", "–", "–"]
+    assert rows["old"] == ["–", "2", "–", "–", "–"]
