@@ -133,28 +133,23 @@ def _pair(choice: _Choice) -> int:
         names = list(dict.fromkeys([*names_a, *names_b]))
         sides = [(a, {name: [] for name in names_a}), (b, {name: [] for name in names_b})]
         for run in range(choice.runs):
+            turns = sides[:: 1 if run % 2 == 0 else -1]  # who is second finds warm caches
             for name in names:
-                for side, seconds in (
-                    sides if run % 2 == 0 else sides[::-1]
-                ):  # who is second finds warm caches
+                for side, seconds in turns:
                     if name in seconds:
                         seconds[name].append(json.loads(_ask(side, name)))
     timings = [
         {name: Timing(name, tuple(runs), 0, 0) for name, runs in seconds.items()} for _, seconds in sides
     ]
     ratios = speed.compare(*timings)
-    rows = [
-        {"stage": name}
-        | {
-            f"{who} s": side[name].median
-            for who, side in zip(("this", "other"), timings, strict=True)
-            if name in side
-        }
-        | {f"this/other {kind}": value for kind, value in ratios.get(name, {}).items()}
-        for name in names
-    ]
+    rows: dict[str, dict[str, Any]] = {name: {"stage": name} for name in names}
+    for who, side in zip(("this", "other"), timings, strict=True):
+        for name, timing in side.items():
+            rows[name][f"{who} s"] = timing.median
+    for name, ratio in ratios.items():
+        rows[name] |= {f"this/other {kind}": value for kind, value in ratio.items()}
     columns = ["stage", "this s", "other s", *(f"this/other {kind}" for kind in ("min", "median", "max"))]
-    table = pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(rows.values(), columns=columns)
     print(table.to_string(index=False, float_format=lambda value: f"{value:.3g}", na_rep="–"))
     write_text(
         choice.file,

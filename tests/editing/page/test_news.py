@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import gradio as gr
 import pytest
@@ -34,9 +35,16 @@ def test_what_was_sent_is_known_of_this_session_and_of_no_other(page):
     session, other = SessionState(page), SessionState(page)
     (called,) = (each for each in page.fns.values() if each.outputs)
     update = {page.button: gr.update(interactive=True)}
-    sent = [asyncio.run(page.postprocess_data(called, update, session)) for _ in range(2)]
+
+    def send(update: dict) -> list:
+        with ThreadPoolExecutor(1) as pool:  # this thread may have the browser's loop already
+            return pool.submit(asyncio.run, page.postprocess_data(called, update, session)).result()
+
+    sent = [send(update) for _ in range(2)]
     changed = {"interactive": True, "__type__": "update"}
     assert sent == [[gr.skip(), changed, gr.skip()], [gr.skip()] * 3]
     assert news(update, other) == {page.button: changed}
-    back = asyncio.run(page.postprocess_data(called, {page.button: gr.update(interactive=False)}, session))
-    assert back[1] == {"interactive": False, "__type__": "update"}
+    assert send({page.button: gr.update(interactive=False)})[1] == {
+        "interactive": False,
+        "__type__": "update",
+    }
