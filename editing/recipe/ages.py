@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from editing.recipe.spelling import quoted
 from samm.errors import OptionError
 
 __all__ = ["Age", "find_age", "read_age"]
@@ -86,7 +87,9 @@ def read_age(phrase: str) -> Age | None:
         return age
     text = phrase.casefold()
     if _UNCLEAR.search(text):
-        raise OptionError(f"The age in “{phrase}” is not understood; {HOW}, and other wishes beside it.")
+        raise OptionError(
+            f"The age in {quoted(phrase)} is not understood; {HOW}, and other wishes beside it."
+        )
     return None
 
 
@@ -127,5 +130,5 @@ def _decade(text: str) -> int:
 
 def _checked(years: int, phrase: str) -> int:
     if years > OLDEST:
-        raise OptionError(f"The age in “{phrase}” is beyond {OLDEST} years; {HOW}.")
+        raise OptionError(f"The age in {quoted(phrase)} is beyond {OLDEST} years; {HOW}.")
     return years

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 
+from editing.recipe.spelling import quoted
 from samm.errors import OptionError
 
 __all__ = ["plain_words"]
@@ -81,7 +82,9 @@ def plain_words(phrase: str) -> tuple[str, int]:
     found = list(_WORD.finditer(text))
     said = [word[0].replace("’", "'").casefold() for word in found]
     if foreign := next((word for word in said if word in _FOREIGN), None):
-        raise OptionError(f"The word “{foreign}” in “{phrase}” is not English; write it like “no glasses”.")
+        raise OptionError(
+            f"The word {quoted(foreign)} in {quoted(phrase)} is not English; write it like “no glasses”."
+        )
     denials = [i for i, word in enumerate(said) if word in _DENIALS]
     if not denials and len(said) > 1 and said[-1] in _LAST:
         denials = [len(said) - 1]
@@ -97,7 +100,9 @@ def plain_words(phrase: str) -> tuple[str, int]:
     else:
         raise _mixed(phrase)
     if start == end:
-        raise OptionError(f"The words “{phrase}” do not say what is denied; write them like “no glasses”.")
+        raise OptionError(
+            f"The words {quoted(phrase)} do not say what is denied; write them like “no glasses”."
+        )
     hyphen = text[found[at].end() : found[at].end() + 1] == "-" and said[at] not in ("no", "non")
     if hyphen or _CONTRASTS & set(said[start:end]):  # "a never-ending smile", "not old but young"
         raise _mixed(phrase)
@@ -117,10 +122,11 @@ def _narrow(said: list[str], start: int, end: int, leading: set[str]) -> tuple[i
 
 
 def _twice(phrase: str) -> OptionError:
-    return OptionError(f"The words “{phrase}” deny twice; write what you want to see without a denial.")
+    return OptionError(f"The words {quoted(phrase)} deny twice; write what you want to see without a denial.")
 
 
 def _mixed(phrase: str) -> OptionError:
     return OptionError(
-        f"The words “{phrase}” ask for one thing and deny another; write them apart, as in “a man, no beard”."
+        f"The words {quoted(phrase)} ask for one thing and deny another; write them apart, "
+        "as in “a man, no beard”."
     )

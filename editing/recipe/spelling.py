@@ -10,7 +10,7 @@ import unicodedata
 
 from samm.errors import OptionError
 
-__all__ = ["NUMBER", "QUOTED", "read_number", "refuse", "respell", "segments"]
+__all__ = ["NUMBER", "QUOTED", "quoted", "read_number", "refuse", "respell", "segments"]
 
 QUOTED = r'"(?:[^"\\]|\\.)*"'
 # A strength: perhaps a mark (":", "=", "x"), perhaps a sign or its word, and digits up to a space or the end.
@@ -73,10 +73,13 @@ def read_number(found: re.Match[str]) -> float:
 
 def refuse(line: str, at: int, reason: str = "it cannot be read", remedy: str = _EXAMPLE) -> OptionError:
     """Say what in a line cannot be read, and where: `at` counts from 0, the sentence from 1."""
-    piece = line[at:].strip()
-    shown = piece if len(piece) <= 30 else f"{piece[:29]}…"
-    shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in shown)  # may steer a terminal
-    return OptionError(f"At position {at + 1}, “{shown}”: {reason}; {remedy}.")
+    return OptionError(f"At position {at + 1}, {quoted(line[at:].strip(), 30)}: {reason}; {remedy}.")
+
+
+def quoted(text: str, most: int = 200) -> str:
+    """Put text into quotes for a sentence, shortened; what may steer a terminal is not shown."""
+    shown = text if len(text) <= most else f"{text[: most - 1]}…"
+    return "“" + "".join(letter if letter.isprintable() else "\ufffd" for letter in shown) + "”"
 
 
 def _plain(character: str) -> str:

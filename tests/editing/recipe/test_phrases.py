@@ -4,7 +4,7 @@ import pytest
 
 from editing.recipe.ages import Age, read_age
 from editing.recipe.file import from_json, to_json
-from editing.recipe.line import describe
+from editing.recipe.line import describe, parse
 from editing.recipe.negation import plain_words
 from editing.recipe.recipe import Recipe, TextEdit
 from samm.errors import OptionError
@@ -81,6 +81,20 @@ def test_plain_words_stay(phrase):
 def test_an_unclear_denial_is_refused(phrase, why):
     with pytest.raises(OptionError, match=why):
         TextEdit(phrase)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (f"no glasses{'9' * 5000} no glasses", "deny twice"),
+        (f"a man {'x ' * 3000} no beard", "ask for one thing and deny another"),
+        (f"a {'z ' * 3000}200 years old", "is not understood"),
+    ],
+)
+def test_what_is_refused_is_not_repeated_at_any_length(line, why):
+    with pytest.raises(OptionError, match=why) as refused:
+        parse(line)
+    assert len(str(refused.value)) < 400
 
 
 def test_a_denial_at_a_negative_strength_is_refused_and_described_plainly():
