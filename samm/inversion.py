@@ -46,6 +46,7 @@ __all__ = [
     "drawing_model",
     "invert",
     "refine",
+    "search_inputs",
     "tune",
 ]
 
@@ -231,7 +232,7 @@ def refine(inversion: Inversion, model: Model, steps: int, progress: Progress | 
     """
     options = replace(inversion.options, refine_steps=steps)
     model, clock = drawing_model(model, inversion), Clock(progress, inversion.seconds)
-    view, keep_photo, w_plus = _search_inputs(inversion, model)
+    view, keep_photo, w_plus = search_inputs(inversion, model)
     with clock.stage("Refining", steps) as tick, torch.inference_mode(False):
         search = refine_steps(view, keep_photo, model.generator, model.perceptual, w_plus, steps)
         taken = 0
@@ -263,7 +264,7 @@ def tune(
     """
     options = replace(inversion.options, tune_steps=steps)
     clock = Clock(progress, inversion.seconds)
-    view, keep_photo, w_plus = _search_inputs(inversion, model)
+    view, keep_photo, w_plus = search_inputs(inversion, model)
     with clock.stage("Tuning", steps) as tick, torch.inference_mode(False):
         search = tune_steps(view, keep_photo, model.generator, model.perceptual, w_plus, steps, config)
         taken, tuned = 0, {}
@@ -276,8 +277,13 @@ def tune(
     return replace(drawn, tuned_steps=taken)
 
 
-def _search_inputs(inversion: Inversion, model: Model) -> tuple[Tensor, Tensor, Tensor]:
-    """Give small photo, gathered mask and code on the model's device, fit to enter a gradient."""
+def search_inputs(inversion: Inversion, model: Model) -> tuple[Tensor, Tensor, Tensor]:
+    """Give what a search works with, on the model's device and fit to enter a gradient.
+
+    Returns:
+        The photo, (1, 3, E, E) in −1…1, and the gathered mask, (1, 1, E, E) in 0…1, both at the encoder's
+        size, and the code, (1, rows, 512).
+    """
     # Tensors made under inference mode are not; clones made outside are.
     with torch.inference_mode(False):
         gathered, w_plus = inversion.gathered.clone(), inversion.w_plus.clone()

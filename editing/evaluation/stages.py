@@ -18,13 +18,12 @@ from editing.strip import grid, strip
 from samm.crop.crop import Photo
 from samm.crop.png import png_bytes
 from samm.errors import PhotoError
-from samm.inversion import MAX_STEPS, Inversion, Options, invert, refine
+from samm.inversion import MAX_STEPS, Inversion, Options, invert, refine, search_inputs
 from samm.likeness.refinement import refine_steps
 from samm.method.alignment import Alignment, aligner, replay
 from samm.method.readout import fit_readout, probe_codes, probe_maps, record
 from samm.models import Model
 from samm.networks.generators import Adapt
-from samm.networks.ops import area_resize
 
 __all__ = ["list_stages"]
 
@@ -43,10 +42,8 @@ def list_stages(path: Path, model: Model) -> dict[str, Callable[[], object]]:
         raise PhotoError(f"There is no {model.domain.name} in {path.name}; choose another photo.")
     crop, plain = crops[0], Options(model.encoder.default_steps, readout=False)
     inversion = invert(crop, model)
-    view = area_resize(inversion.photo_pm1.to(model.device), model.encoder.input_size)
-    w_plus = inversion.w_plus.to(model.device)
+    view, keep_photo, w_plus = search_inputs(inversion, model)
     aligned = replay(Alignment(dict(inversion.flows), dict(inversion.masks)))
-    keep_photo = area_resize(inversion.gathered, model.encoder.input_size).to(model.device)
     steps = chain.from_iterable(  # each takes one step, and a search that ends is begun anew
         refine_steps(view, keep_photo, model.generator, model.perceptual, w_plus, MAX_STEPS) for _ in count()
     )

@@ -21,7 +21,7 @@ from editing.page.gate import EXAMPLES, GATE, has_example
 from editing.recipe.file import provenance
 from editing.recipe.line import slug
 from editing.recipe.recipe import Recipe
-from samm.crop.png import png_bytes
+from samm.crop.png import png_bytes, write_at_once
 
 __all__ = [
     "EXAMPLES",
@@ -98,7 +98,7 @@ def put(picture_u8: np.ndarray, folder: Path, extension: str = "png") -> str:
             stream.write(png_bytes(picture_u8))
         else:
             Image.fromarray(picture_u8[..., :3]).save(stream, "JPEG", quality=90)  # JPEG has no opacity
-        _write(stream.getvalue(), path)
+        write_at_once(stream.getvalue(), path)  # another handler of the visit may look for it
     return str(path)
 
 
@@ -113,16 +113,8 @@ def save_picture(picture_u8: np.ndarray, folder: Path, recipe: Recipe) -> str:
         return str(path)
     made.mkdir(mode=0o700, exist_ok=True)
     path = made / name_of(recipe, "", "png")
-    _write(png_bytes(picture_u8, text), path)
+    write_at_once(png_bytes(picture_u8, text), path)
     return str(path)
-
-
-def _write(data: bytes, path: Path) -> None:
-    """Write a file in one step: another handler of the visit may look for it."""
-    descriptor, part = tempfile.mkstemp(dir=path.parent, prefix="part_")
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(data)
-    os.replace(part, path)
 
 
 def _digest(picture_u8: np.ndarray, *text: str) -> str:

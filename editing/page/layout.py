@@ -12,6 +12,7 @@ from editing.page import about, api, files, folders, gpu, ids, opening, wall
 from editing.page import sentences as texts
 from editing.page.drawing import change
 from editing.page.launch import FOLDER
+from editing.page.news import OURS, given
 from editing.page.opening import first, first_seen
 from editing.page.parts import Part, Tab, Updates, followed, read_recipe, settings
 from editing.page.presence import leave
@@ -29,7 +30,6 @@ PARTS: tuple[Part, ...] = (
     *(*TABS, *lab.ROOMS, downloads.PART),
 )
 INPUTS = tuple(name for part in PARTS for name in part.inputs)
-_BEGINNINGS = ("value", "interactive", "visible", "label", "info", "minimum", "maximum", "variant")
 
 
 def build() -> gr.Blocks:
@@ -106,11 +106,10 @@ def _columns() -> None:
 
 def _begin(block: Any, update: Any) -> None:
     """Have an element begin as an update would set it; pictures are laid out with their parts."""
-    if update is None or isinstance(block, gr.Gallery):
+    if isinstance(block, gr.Gallery):
         return
-    given = update if isinstance(update, dict) else update._constructor_args[0]
-    for name, value in given.items():
-        if name in _BEGINNINGS:
+    for name, value in (given(update) or {}).items():
+        if name == "value" or name in OURS:
             setattr(block, name, value)
             block.constructor_args[name] = value  # from which Gradio makes it anew
 

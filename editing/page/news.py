@@ -12,10 +12,10 @@ from typing import Any
 
 from gradio.blocks import Block
 
-__all__ = ["news"]
+__all__ = ["OURS", "given", "news"]
 
 # What of a part only handlers change: the visitor's browser never does.
-_OURS = {"interactive", "visible", "minimum", "maximum", "label", "info", "variant", "alt_text"}
+OURS = {"interactive", "visible", "minimum", "maximum", "label", "info", "variant", "alt_text"}
 
 
 def news(updates: Mapping[Block, Any], session: Any) -> dict[Block, Any]:
@@ -30,17 +30,12 @@ def news(updates: Mapping[Block, Any], session: Any) -> dict[Block, Any]:
     """
     changed = {}
     for part, update in updates.items():
-        if isinstance(update, Block):
-            given = update.constructor_args
-        elif isinstance(update, dict) and update.get("__type__") == "update":
-            given = update
-        else:
+        properties = given(update)
+        if properties is None:
             changed[part] = update
             continue
         shown = session[part._id] if session is not None and part._id in session else part
-        new = {
-            name: value for name, value in given.items() if name != "__type__" and not _is(shown, name, value)
-        }
+        new = {name: value for name, value in properties.items() if not _is(shown, name, value)}
         if new.keys() == {"value"}:
             changed[part] = new["value"]
         elif new:
@@ -48,6 +43,15 @@ def news(updates: Mapping[Block, Any], session: Any) -> dict[Block, Any]:
     return changed
 
 
+def given(update: Any) -> dict[str, Any] | None:
+    """Give the properties that an update sets, by name; None where it is a plain value."""
+    if isinstance(update, Block):
+        return update.constructor_args
+    if isinstance(update, dict) and update.get("__type__") == "update":
+        return {name: value for name, value in update.items() if name != "__type__"}
+    return None
+
+
 def _is(shown: Block, name: str, value: Any) -> bool:
     """Whether a part has a property already that only we change."""
-    return name in _OURS and hasattr(shown, name) and getattr(shown, name) == value
+    return name in OURS and hasattr(shown, name) and getattr(shown, name) == value

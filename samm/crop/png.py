@@ -24,6 +24,7 @@ __all__ = [
     "read_png_text",
     "remedy",
     "save_png",
+    "write_at_once",
     "write_whole",
 ]
 
@@ -73,13 +74,23 @@ def write_whole(data: bytes, path: str | Path) -> None:
         PhotoError: The folder is missing, full or closed to writing.
     """
     path = Path(path)
+    try:
+        write_at_once(data, path)
+    except OSError as error:
+        raise PhotoError(f"{path.name} could not be saved ({reason(error)}); {remedy(error)}.") from error
+
+
+def write_at_once(data: bytes, path: Path) -> None:
+    """Write a file as `write_whole` does, for a place that nobody has chosen.
+
+    Raises:
+        OSError: as the system says.
+    """
     # Created by name rather than by `tempfile`, whose files nobody but the owner may read.
     part = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         part.write_bytes(data)
         part.replace(path)
-    except OSError as error:
-        raise PhotoError(f"{path.name} could not be saved ({reason(error)}); {remedy(error)}.") from error
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)

@@ -56,7 +56,7 @@ def test_rates_of_this_machine_are_plausible():
 
 def test_every_stage_runs(tiny):
     stages = list_stages(ASTRONAUT, tiny)
-    assert {"invert", "edit", "words", "strip", "redraw", "paste"} <= set(stages)
+    assert {"invert", "edit", "words", "strip", "refine-step", "redraw", "paste"} <= set(stages)
     for name in (
         "find",
         "crop",
@@ -65,6 +65,7 @@ def test_every_stage_runs(tiny):
         "samm",
         "read-out",
         "gather-and-blend",
+        "mask-strength",
         "paste",
         "png",
     ):

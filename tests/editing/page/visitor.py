@@ -255,7 +255,7 @@ def slowness() -> float:
     noise = np.random.default_rng(0).integers(0, 256, (1024, 1024, 3), np.uint8)
     began_s = time.perf_counter()
     Image.fromarray(noise).save(io.BytesIO(), "PNG", compress_level=2)
-    slower = (time.perf_counter() - began_s) / 0.1
+    slower = (time.perf_counter() - began_s) / 0.14  # at best on the machine the limits are for
     return max(1.0, slower) * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
