@@ -357,7 +357,9 @@ def _match(
     with model.autocast():
         codes = probe_codes(model.generator, w_plus)
         probes = probe_maps(model.generator, codes, replay(alignment))
-    return fit_readout(maps, missing, _gather(alignment.masks, model.resolution).to(missing), probes)
+    keep_photo = _gather(alignment.masks, model.resolution).to(missing)
+    importance = model.domain.importance(model.resolution).to(missing)
+    return fit_readout(maps, missing, keep_photo, probes, importance)
 
 
 def _gather(masks: Mapping[int, Tensor], size: int) -> Tensor:

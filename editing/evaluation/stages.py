@@ -97,6 +97,7 @@ def _parts_of_drawing(
 
     def read_out() -> None:
         codes = probe_codes(model.generator, w_plus)
-        fit_readout(maps, missing, keep_photo, probe_maps(model.generator, codes, aligned))
+        probes = probe_maps(model.generator, codes, aligned)
+        fit_readout(maps, missing, keep_photo, probes, inversion.domain.importance(inversion.size))
 
     return {"samm": torch.no_grad()(align), "read-out": torch.no_grad()(read_out)}

@@ -16,6 +16,8 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from samm.crop.cars import CAR_FRAME, center_quad, crop_car
 from samm.crop.faces import Face, FaceDetector, find_faces
@@ -26,6 +28,11 @@ from samm.frame import Frame
 from samm.networks.detector import load_detector
 
 __all__ = ["CARS", "FACES", "Domain", "Place"]
+
+# The oval from forehead to chin in an FFHQ crop, of a picture that spans -1…1, y down.
+_FACE_Y, _FACE_AXES = 0.12, (0.44, 0.54)
+_FACE_EDGE = 0.25  # half of its soft outline, of its axes
+_FACE_COUNTS = 4.0  # times as much as what lies around it
 
 
 class Place(NamedTuple):
@@ -74,6 +81,10 @@ class Domain(Frame, ABC):
             PhotoError: too much of it lies outside the photo.
         """
 
+    def importance(self, size: int) -> Tensor:
+        """Say how many times each place of a crop counts: (1, 1, size, size), at least 1."""
+        return torch.ones(1, 1, size, size)
+
     def paste(
         self, photo_u8: np.ndarray, quad: np.ndarray, portrait_u8: np.ndarray, keep_photo: np.ndarray
     ) -> np.ndarray:
@@ -100,6 +111,13 @@ class _Faces(Domain):
 
     def crop(self, photo_u8: np.ndarray, quad: np.ndarray, size: int) -> np.ndarray:
         return crop_face(photo_u8, quad, size)
+
+    def importance(self, size: int) -> Tensor:
+        across, down = _FACE_AXES
+        x = torch.linspace(-1, 1, size)
+        way = ((x / across).square() + ((x[:, None] - _FACE_Y) / down).square()).sqrt()  # 1 at the oval
+        within = ((1 + _FACE_EDGE - way) / (2 * _FACE_EDGE)).clamp(0, 1)
+        return (1 + (_FACE_COUNTS - 1) * within)[None, None]
 
 
 class _Cars(Domain):

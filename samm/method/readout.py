@@ -7,17 +7,18 @@ one linear layer for each resolution in place of all weights, solved exactly in 
 addition to the paper.
 
 At resolution r, with X (P, C) the centered and scaled features of the P = r² pixels, R (P, 3) what is still
-missing of the photo there, D the diagonal of each pixel's weight (1 − m + ε, as the rest is the photo's own),
-and X_p the features of the same pixels after probe p of n, a move of the code as an edit makes it:
+missing of the photo there, D the diagonal of each pixel's weight (1 − m + ε, as the rest is the photo's own,
+and more within a face, by which people are told apart), and X_p the features of the same pixels after probe p
+of n, a move of the code as an edit makes it:
 
     W = argmin ‖D^½ (X W − R)‖² + λ tr(D) ‖W‖² + (μ / n) Σ_p ‖D^½ (X_p − X) W‖²
       = (Xᵀ D X + λ tr(D) I + (μ / n) Σ_p (X_p − X)ᵀ D (X_p − X))⁻¹ Xᵀ D R
 
-This is solved twice. With μ = 0 the layers are free: nothing draws this photo better, and they draw the
-inversion. With μ > 0 they may use only what a change of the code leaves alone: they draw edits, which the
-free layers would mottle wherever a feature leaves the range that it has in the photo. Coarse maps come
-first, each fits what the others leave (a few rounds of block Gauss–Seidel, which reuse the factorizations),
-and the finest ones, which carry detail and no shape, follow once without probes.
+This is solved twice. With μ = 0 and a small λ the layers are free: nothing draws this photo better, and they
+draw the inversion. With μ > 0 they may use only what a change of the code leaves alone: they draw edits,
+which the free layers would mottle wherever a feature leaves the range that it has in the photo. Coarse maps
+come first, each fits what the others leave (a few rounds of block Gauss–Seidel, which reuse the
+factorizations), and the finest ones, which carry detail and no shape, follow once without probes.
 
 Shapes: N pictures, L style rows, C channels of a map, r its resolution, P pixels, S edge of a picture.
 """
@@ -46,8 +47,9 @@ REACH = 3.0  # deviations that a probe moves
 SAMPLES = 4096  # of W
 ROUNDS = 3
 HOLD = 1.0  # μ of the layers that draw edits
-RIDGE = {"coarse": 2e-4, "fine": 5e-5}  # λ
-KEPT_WEIGHT = 0.05  # ε
+FREE_RIDGE = {"coarse": 1e-5, "fine": 2.5e-6}  # λ of the layers that draw the inversion
+HELD_RIDGE = {"coarse": 2e-4, "fine": 5e-5}  # and of those that draw edits
+KEPT_WEIGHT = 0.1  # ε
 EDGE = 512  # a map's products are formed on at most EDGE² of its pixels, evenly spaced
 LEAST_SCALE = 1e-3
 
@@ -174,7 +176,11 @@ def probe_maps(
 
 
 def fit_readout(
-    maps: Mapping[int, Tensor], missing: Tensor, keep_photo: Tensor, probes: Mapping[int, Tensor]
+    maps: Mapping[int, Tensor],
+    missing: Tensor,
+    keep_photo: Tensor,
+    probes: Mapping[int, Tensor],
+    importance: Tensor | float = 1.0,
 ) -> Fit:
     """Fit a photo's read-outs.
 
@@ -183,10 +189,12 @@ def fit_readout(
         missing: photo minus drawn picture, (1, 3, S, S).
         keep_photo: (1, 1, S, S) in 0…1, what need not be drawn.
         probes: maps of the probes, (n, C, r, r); a resolution without any is held by λ alone.
+        importance: (1, 1, S, S), how many times each place counts.
     """
-    levels = {r: _Level(maps[r], missing, keep_photo) for r in COARSE + FINE if r in maps}
-    free = {r: level.factor() for r, level in levels.items()}
-    held = {r: level.factor(probes[r]) if r in probes else free[r] for r, level in levels.items()}
+    weight = importance * (1 - keep_photo + KEPT_WEIGHT)
+    levels = {r: _Level(maps[r], missing, weight) for r in COARSE + FINE if r in maps}
+    free = {r: level.factor(FREE_RIDGE) for r, level in levels.items()}
+    held = {r: level.factor(HELD_RIDGE, probes.get(r)) for r, level in levels.items()}
     return Fit(*(_solve(levels, factors, maps) for factors in (free, held)))
 
 
@@ -208,12 +216,12 @@ def _solve(
 class _Level:
     """The normal equations of one map."""
 
-    def __init__(self, feature: Tensor, missing: Tensor, keep_photo: Tensor):
+    def __init__(self, feature: Tensor, missing: Tensor, weight: Tensor):
         r = feature.shape[-1]
         self._step = max(r // EDGE, 1)
         self._missing = self._rows(area_resize(missing, r))
-        weight = self._rows(1 - area_resize(keep_photo, r)) + KEPT_WEIGHT  # (P, 1)
-        self._weight = weight / weight.sum()  # tr(D) is 1
+        weights = self._rows(area_resize(weight, r))  # (P, 1)
+        self._weight = weights / weights.sum()  # tr(D) is 1
         x = self._rows(feature)
         center = (x * self._weight).sum(0).half().float()
         x = x - center
@@ -222,14 +230,13 @@ class _Level:
         self._x = x / scale
         self._weighted = self._x * self._weight
         self._products = self._weighted.T @ self._x
-        self._products.diagonal().add_(RIDGE["coarse" if r in COARSE else "fine"])
+        self._kind = "coarse" if r in COARSE else "fine"
 
-    def factor(self, probes: Tensor | None = None) -> Tensor:
-        """Factorize the products, with the changes (n, C, r, r) that probes bring if they are given."""
-        if probes is None:
-            return torch.linalg.cholesky(self._products)
+    def factor(self, ridge: Mapping[str, float], probes: Tensor | None = None) -> Tensor:
+        """Factorize the products with λ, and with the changes (n, C, r, r) that probes bring, if any."""
         products = self._products.clone()
-        for probe in probes:
+        products.diagonal().add_(ridge[self._kind])
+        for probe in () if probes is None else probes:
             change = (self._rows(probe[None]) - self._center).div_(self._scale).sub_(self._x)
             change.mul_(self._weight.sqrt())
             products.addmm_(change.T, change, alpha=HOLD / len(probes))
