@@ -236,10 +236,11 @@ class _Level:
         """Factorize the products with λ, and with the changes (n, C, r, r) that probes bring, if any."""
         products = self._products.clone()
         products.diagonal().add_(ridge[self._kind])
-        for probe in () if probes is None else probes:
-            change = (self._rows(probe[None]) - self._center).div_(self._scale).sub_(self._x)
-            change.mul_(self._weight.sqrt())
-            products.addmm_(change.T, change, alpha=HOLD / len(probes))
+        if probes is not None:
+            for probe in probes:
+                change = (self._rows(probe[None]) - self._center).div_(self._scale).sub_(self._x)
+                change.mul_(self._weight.sqrt())
+                products.addmm_(change.T, change, alpha=HOLD / len(probes))
         return torch.linalg.cholesky(products)
 
     def fit(self, factor: Tensor, others: Tensor | None) -> Head:
