@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import samm
 from samm.crop.crop import Crop, Photo
@@ -122,3 +123,13 @@ def test_pasting_keeps_what_the_mask_keeps(domain, wall):
     down = (rows - 60) * np.cos(angle) - (columns - 100) * np.sin(angle)
     assert 40 * domain.height - 3 < np.abs(down).max() <= 40 * domain.height
     assert (drawn[60, 100] == 255).all()
+
+
+def test_the_middle_of_a_face_counts_several_times_and_all_of_a_car_alike():
+    face = FACES.importance(64)
+    assert face.shape == (1, 1, 64, 64)
+    assert face[0, 0, 36, 32] == face.max() > 2
+    assert face[..., :8, :].eq(1).all()
+    assert face[..., :8].eq(1).all()
+    assert torch.equal(face, face.flip(3))
+    assert CARS.importance(8).eq(1).all()
