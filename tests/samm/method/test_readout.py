@@ -45,7 +45,7 @@ def test_what_is_kept_from_the_photo_hardly_counts(maps, everywhere, generator_r
     keep, marred = everywhere.clone(), missing.clone()
     keep[..., :64], marred[..., :64] = 1, -1.0
     rest = (missing - fit_readout(maps, marred, keep, {}).free(maps, SIZE))[..., 64:]
-    assert rest.square().mean() < 0.1 * missing.square().mean()
+    assert rest.square().mean() < 0.07 * missing.square().mean()
 
 
 def test_what_counts_more_is_fitted_better(maps, everywhere, generator_rng):
