@@ -15,16 +15,26 @@ import gradio as gr
 from editing.edit import Edit
 from editing.page import files, gpu, ids
 from editing.page.likeness import doubt
-from editing.page.packing import pack_edit, unpack
+from editing.page.packing import PackedEdit, pack_edit, unpack
 from editing.page.parts import Updates
 from editing.page.pictures import present, thumbnail
-from editing.page.presence import is_current
+from editing.page.presence import is_current, presence
 from editing.page.sentences import say
 from editing.page.session import Inverted, Step
-from editing.page.show import canvas, shown
+from editing.page.show import canvas, pictures, shown
 from editing.recipe.recipe import Recipe, TextEdit
 
-__all__ = ["change", "changed_control", "go", "redrawn", "restore", "restore_masks", "restored", "stepped"]
+__all__ = [
+    "change",
+    "changed_control",
+    "go",
+    "kept_drawing",
+    "redrawn",
+    "restore",
+    "restore_masks",
+    "restored",
+    "stepped",
+]
 
 Words = tuple[TextEdit, ...]
 
@@ -32,7 +42,11 @@ Words = tuple[TextEdit, ...]
 def change(visit: Inverted, recipe: Recipe, words: Words) -> Iterator[Updates]:
     """Draw a recipe with these words as the next step; nothing happens where it is the present one."""
     recipe = replace(recipe, texts=words)
+    here = presence(visit.tab)
     if recipe == visit.recipe:
+        if here.is_previewed:
+            here.is_previewed = False
+            yield pictures(visit, present(visit))
         return
     yield {ids.STATUS: say(_announcement(recipe))}
     control = changed_control(visit.recipe, recipe)
@@ -40,6 +54,7 @@ def change(visit: Inverted, recipe: Recipe, words: Words) -> Iterator[Updates]:
     visit = redrawn(visit, recipe)
     if is_current(visit):
         visit, edited = stepped(visit, recipe, words, control, time.monotonic() - began_s)
+        here.is_previewed = False
         yield shown(visit, edited)
         yield from _doubted(visit, edited)
 
@@ -108,10 +123,14 @@ def redrawn(visit: Inverted, recipe: Recipe) -> Inverted:
     """Have the visit hold the drawing of a recipe; what is kept, at any mask strength, is not drawn anew."""
     if recipe.only_blends:
         return replace(visit, edit=None)
-    for edit in visit.drawn:
-        if replace(edit.recipe, mask_strength=recipe.mask_strength) == recipe:
-            return visit.with_edit(edit)
-    return visit.with_edit(pack_edit(gpu.edit_on_gpu(unpack(visit.inversion), recipe)))
+    edit = kept_drawing(visit, recipe)
+    return visit.with_edit(edit or pack_edit(gpu.edit_on_gpu(unpack(visit.inversion), recipe)))
+
+
+def kept_drawing(visit: Inverted, recipe: Recipe) -> PackedEdit | None:
+    """Find the drawing of a recipe, at any mask strength, among those that the visit keeps."""
+    same = (e for e in visit.drawn if replace(e.recipe, mask_strength=recipe.mask_strength) == recipe)
+    return next(same, None)
 
 
 def changed_control(old: Recipe, new: Recipe) -> str:

@@ -28,7 +28,7 @@ import samm
 from editing import hats
 from editing.edit import Edit, edit, edit_all
 from editing.page.folders import is_full
-from editing.page.line import EDIT, INVERSION, STEP, STRIP, Breathing, Kind, Line, Place, Turn
+from editing.page.line import EDIT, INVERSION, PREVIEW, STEP, STRIP, Breathing, Kind, Line, Place, Turn
 from editing.page.sentences import DISK_FULL
 from editing.recipe.recipe import Recipe
 from editing.moves.moves import Moves
@@ -42,6 +42,7 @@ __all__ = [
     "PRESET",
     "ZERO_GPU",
     "Engine",
+    "draw_small",
     "drawn",
     "edit_on_gpu",
     "engine",
@@ -103,6 +104,10 @@ class Engine:
     def edit(self, inversion: Inversion, recipe: Recipe) -> Edit:
         """Draw one recipe."""
         return edit(inversion, recipe, self.model, self.moves)
+
+    def small(self, inversion: Inversion, recipe: Recipe, size: int) -> Edit:
+        """Draw one recipe small."""
+        return edit_all(inversion, [recipe], self.model, self.moves, size)[0]
 
     def strip(self, inversion: Inversion, recipes: Sequence[Recipe], size: int) -> list[np.ndarray]:
         """Draw several recipes in one batch; gives small pictures, uint8 (size, size, 3)."""
@@ -260,6 +265,15 @@ def strip_on_gpu(
 ) -> list[np.ndarray]:
     """Draw several recipes in one batch; gives small pictures, uint8 (size, size, 3)."""
     return _carefully(lambda engine, tell: engine.strip(inversion, recipes, size), kind)
+
+
+def draw_small(inversion: Inversion, recipe: Recipe, size: int, is_wanted: Callable[[], bool]) -> Edit | None:
+    """Draw a recipe small, if that is still wanted when it is its turn; ZeroGPU would take seconds."""
+
+    def work(engine: Engine, tell: Progress | None) -> Edit | None:
+        return engine.small(inversion, recipe, size) if is_wanted() else None
+
+    return _carefully(work, PREVIEW)
 
 
 def drawn(

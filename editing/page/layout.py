@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -21,6 +22,7 @@ from editing.page.regions import better, choice, crop, downloads, kept, photo, s
 from editing.page.session import Inverted, Visit
 from editing.page.tabs import effects, lab, tune, words
 from editing.page.wiring import Wiring
+from editing.recipe.recipe import Recipe
 
 __all__ = ["PARTS", "TABS", "build", "on_controls"]
 
@@ -118,14 +120,21 @@ def _wire_inputs(wiring: Wiring) -> None:
     """Draw whenever a slider or a switch of a recipe is moved; what is chosen counts for later moves."""
     sliders = [name for name in INPUTS if isinstance(wiring[name], gr.Slider)]
     switches = [wiring[name].input for name in INPUTS if isinstance(wiring[name], gr.Checkbox)]
-    drawn = [*wiring.moves(sliders), *switches, wiring[ids.HAIR].input]
+    sliders.remove(ids.MASK_STRENGTH)  # whose picture is only blended anew
+    rest = wiring.previews(sliders, wanted, INPUTS)
+    drawn = [*rest, *wiring.moves([ids.MASK_STRENGTH]), *switches, wiring[ids.HAIR].input]
     wiring.draws(drawn, on_controls, INPUTS)
+
+
+def wanted(visit: Inverted, *values: Any) -> Recipe:
+    """Give the recipe that sliders and switches ask for, by the values of `INPUTS`."""
+    recipe = read_recipe(PARTS, visit, dict(zip(INPUTS, values, strict=True)))
+    return replace(recipe, texts=visit.words)
 
 
 def on_controls(visit: Inverted, *values: Any) -> Iterator[Updates]:
     """Make the picture that sliders and switches ask for, by the values of `INPUTS`."""
-    recipe = read_recipe(PARTS, visit, dict(zip(INPUTS, values, strict=True)))
-    yield from change(visit, recipe, visit.words)
+    yield from change(visit, wanted(visit, *values), visit.words)
 
 
 def on_leave(request: gr.Request) -> None:

@@ -31,6 +31,7 @@ __all__ = [
     "TILE",
     "Kind",
     "Line",
+    "PREVIEW",
     "Place",
     "Turn",
 ]
@@ -57,6 +58,7 @@ class Kind:
 
 INVERSION = Kind("inversion", 0, 4.0)
 EDIT = Kind("edit", 0, 1.0)
+PREVIEW = Kind("preview", 0, 0.2)  # of an edit whose slider still moves
 TILE = Kind("tile", 0, 0.5)  # one of them
 STRIP = Kind("strip", 1, 0.5)  # one picture of it
 STEP = Kind("step", 2, 1.5)  # of an improvement in the background

@@ -114,6 +114,16 @@
     });
   button("hold")?.addEventListener("contextmenu", (event) => event.preventDefault()); // a long touch
 
+  // A slider that rests is released, also one that keys or typed numbers move: then the full picture is drawn.
+  let rest;
+  document.addEventListener("pointerup", () => clearTimeout(rest));
+  document.addEventListener("input", (event) => {
+    const range = event.target.closest("#tabs .block")?.querySelector("input[type=range]");
+    if (!range) return;
+    clearTimeout(rest);
+    rest = setTimeout(() => range.dispatchEvent(new Event("pointerup", { bubbles: true })), 500);
+  });
+
   const compares = (event) =>
     (event.key.toLowerCase() === "b" && !event.ctrlKey && !event.metaKey && !event.altKey) ||
     ([" ", "Enter"].includes(event.key) && event.target.closest("#hold"));

@@ -28,6 +28,7 @@ __all__ = [
     "kept_share",
     "mask_items",
     "overlay",
+    "painted",
     "placed",
     "present",
     "thinned",
@@ -62,8 +63,13 @@ def present(visit: Inverted, recipe: Recipe | None = None) -> Edit:
     else:
         edited = unpack_edit(visit.edit, inversion.crop)
         edited = replace(edited, recipe=replace(edited.recipe, mask_strength=recipe.mask_strength))
-    keep, draw = visit.paint.at(inversion.size) if visit.paint else (None, None)
-    protected = visit.regions and visit.regions.at(inversion.size, visit.protected)
+    return painted(visit, edited)
+
+
+def painted(visit: Inverted, edited: Edit) -> Edit:
+    """Blend a drawing of any size with what a visit has painted and protects."""
+    keep, draw = visit.paint.at(edited.size) if visit.paint else (None, None)
+    protected = visit.regions and visit.regions.at(edited.size, visit.protected)
     if protected is not None:
         keep = protected if keep is None else keep.maximum(protected)
     return edited if keep is None and draw is None else replace(edited, keep=keep, draw=draw)

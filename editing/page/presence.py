@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +15,10 @@ from editing.page.packing import PackedInversion, forget
 from editing.page.session import Inverted, Visit
 from editing.recipe.recipe import Recipe
 
-__all__ = ["Presence", "Stopped", "is_current", "leave", "presence"]
+__all__ = ["PREVIEWS", "Presence", "Stopped", "is_current", "leave", "presence"]
+
+PREVIEWS = "previews of a slider"
+_SENT_S = 1.0  # at most, until a preview is sent
 
 
 class Stopped(Exception):
@@ -30,6 +35,9 @@ class Presence:
         folders: of its photos, oldest first.
         beside: by kind, what is set when work that runs beside the visit is to stop.
         strip: recipes of the strip or grid that is shown.
+        is_drawing: whether an edit is being drawn.
+        is_previewed: whether the stage shows a preview, as far as is known here.
+        showing: held while a preview is sent to the page.
         better: what the improvement has made, with the visit it is for; None where it has been taken.
     """
 
@@ -38,6 +46,9 @@ class Presence:
     folders: list[Path] = field(default_factory=list)
     beside: dict[str, threading.Event] = field(default_factory=dict)
     strip: tuple[Recipe, ...] = ()
+    is_drawing: bool = False
+    is_previewed: bool = False
+    showing: threading.Lock = field(default_factory=threading.Lock)
     better: tuple[Inverted, PackedInversion] | None = None
 
     def clear(self) -> None:
@@ -61,6 +72,22 @@ class Presence:
             self.beside[kind].set()
         self.beside[kind] = threading.Event()
         return self.beside[kind]
+
+    @contextmanager
+    def drawing(self) -> Iterator[Callable[[], None]]:
+        """Draw an edit; no preview is begun meanwhile. Gives what to call right before it is shown."""
+        self.is_drawing = True
+        try:
+            yield self._end_previews
+        finally:
+            self.is_drawing = False
+
+    def _end_previews(self) -> None:
+        """Let none come any more that was begun before; those that begin from now on are newer."""
+        self.is_drawing = False
+        self.beginning(PREVIEWS).set()
+        if self.showing.acquire(timeout=_SENT_S):
+            self.showing.release()
 
     def new_photo(self) -> str:
         """Give the id of another newest photo."""

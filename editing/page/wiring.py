@@ -17,15 +17,18 @@ from editing.page import gpu, ids
 from editing.page.idle import IDLE
 from editing.page.opening import entered, inverted
 from editing.page.parts import Part, Updates, followed, settings
-from editing.page.presence import Stopped
+from editing.page.presence import Stopped, presence
+from editing.page.preview import preview
 from editing.page.sentences import say
 from editing.page.session import Inverted, Visit
 from editing.page.values import picked
+from editing.recipe.recipe import Recipe
 from samm.errors import OptionError, UserError
 
-__all__ = ["PROGRESS", "RESTORED", "RESULT", "Handler", "Wiring", "guarded"]
+__all__ = ["PROGRESS", "RESTORED", "RESULT", "Handler", "Wanted", "Wiring", "guarded"]
 
 Handler = Callable[..., Iterator[Updates]]  # (visit, value…)
+Wanted = Callable[..., Recipe]  # (visit with an inversion, value…)
 
 PROGRESS = gr.Progress()  # as a default value it is how a function asks for its own
 # What every drawing changes, and what it changes when it also sets the controls.
@@ -90,7 +93,7 @@ class Wiring:
     def moves(self, names: Iterable[str]) -> list[Any]:
         """Give the events of sliders that are moved.
 
-        Arrow keys fire no `release`, and the reset button no `input`: both are listened to.
+        The reset button fires no `input`: both are listened to.
         """
         return [event for name in names for event in (self[name].input, self[name].release)]
 
@@ -152,12 +155,37 @@ class Wiring:
         def drawing(visit: Visit, *values: Any) -> Iterator[Updates]:
             if picks and not isinstance(visit, Inverted):
                 picked((), 0)  # says that there is no such picture
-            yield from handler(inverted(visit), *values)
+            with presence(visit.tab).drawing() as end_previews:
+                for updates in handler(inverted(visit), *values):
+                    if ids.COMPARE in updates:
+                        end_previews()
+                    yield updates
 
         drawing.__name__ = handler.__name__
         options |= {"show_progress_on": self.elements([ids.COMPARE, ids.STAGE]), "show_progress": "minimal"}
         options |= gpu.LANE | {"trigger_mode": trigger_mode}
         return self.on(events, drawing, (*_SEEN, *inputs), outputs, picks=picks, **options)
+
+    def previews(self, names: Sequence[str], wanted: Wanted, inputs: Sequence[str]) -> list[Any]:
+        """Show small, while sliders move, what they ask for; gives their events when they rest.
+
+        Arrow keys and typed numbers fire no `release`: the page's script has one follow them.
+
+        Args:
+            names: of the sliders.
+            wanted: derives the recipe from the visit and the values of `inputs`.
+            inputs: elements whose values it takes.
+        """
+
+        def on_preview(visit: Visit, view: str, overlay: bool, *values: Any) -> Iterator[Updates]:
+            if isinstance(visit, Inverted):  # an example is entered when the slider rests
+                visit = replace(visit, view=view, overlay=overlay)
+                yield from preview(visit, wanted(visit, *values))
+
+        moved = [self[name].input for name in names]
+        options = {"trigger_mode": "always_last", "concurrency_id": "moves", "concurrency_limit": None}
+        self.on(moved, on_preview, (ids.VIEW, ids.OVERLAY, *inputs), (ids.COMPARE, ids.STAGE), **options)
+        return [self[name].release for name in names]
 
     def inverts(self, events: Any, handler: Handler, inputs: Sequence[str]) -> Any:
         """Call a handler that inverts a crop and tells how far it is."""

@@ -57,8 +57,8 @@ def wire(wiring: Wiring) -> None:
     """Connect tiles and strength."""
     for effect in EFFECTS:
         wiring.draws(wiring[TILES[effect.name]].click, _chooser(effect), (), RESTORED)
-    strength = wiring.moves([ids.EFFECT_STRENGTH])
-    wiring.draws(strength, on_strength, [ids.EFFECT_STRENGTH], RESTORED)
+    rests = wiring.previews([ids.EFFECT_STRENGTH], _with_strength, [ids.EFFECT_STRENGTH])
+    wiring.draws(rests, on_strength, [ids.EFFECT_STRENGTH], RESTORED)
 
 
 def previewed(wiring: Wiring, event: Any) -> None:
@@ -82,15 +82,17 @@ def _chooser(effect: Effect) -> Handler:
 
 def on_strength(visit: Inverted, strength: float) -> Iterator[Updates]:
     """Give the chosen effect another strength; its slider is where the hand is, and stays there."""
-    if not visit.effect:
-        return
-    if visit.effect in HAIR_COLORS:
-        recipe = with_hair_color(visit.recipe, visit.effect, strength)
-    else:
-        recipe = visit.recipe.with_attribute(visit.effect, strength)
-    for updates in change(visit, recipe, visit.words):
+    for updates in change(visit, _with_strength(visit, strength), visit.words):
         moved = {ids.CONTROLS: updates[ids.VISIT]} if ids.VISIT in updates else {}
         yield {**updates, **moved, ids.EFFECT_STRENGTH: gr.skip()}
+
+
+def _with_strength(visit: Inverted, strength: float) -> Recipe:
+    if not visit.effect:
+        return visit.recipe
+    if visit.effect in HAIR_COLORS:
+        return with_hair_color(visit.recipe, visit.effect, strength)
+    return visit.recipe.with_attribute(visit.effect, strength)
 
 
 def on_previews(visit: Visit) -> Iterator[Updates]:

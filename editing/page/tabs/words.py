@@ -13,7 +13,7 @@ from editing.page.drawing import change
 from editing.page.parts import Tab, Updates
 from editing.page.sentences import PHRASES, warn
 from editing.page.session import Inverted, Visit
-from editing.page.wiring import RESULT, Handler, Wiring
+from editing.page.wiring import RESULT, Handler, Wanted, Wiring
 from editing.recipe.recipe import FOCUS_RANGE, Recipe, TextEdit
 from samm.errors import OptionError
 
@@ -72,7 +72,8 @@ def wire(wiring: Wiring) -> None:
     for phrase, asked in {**events, **{name: [wiring[name].click] for name in CHIPS}}.items():
         wiring.draws(asked, on_words, (phrase, ids.NEUTRAL, ids.STRENGTH, ids.FOCUS), outputs)
     for row, (word, remove) in enumerate(zip(ids.WORDS, ids.REMOVES, strict=True)):
-        wiring.draws(wiring.moves([word]), _word_slider(row), [word])
+        handler, wanted = _word_slider(row)
+        wiring.draws(wiring.previews([word], wanted, [word]), handler, [word])
         wiring.draws(wiring[remove].click, _word_remover(row), (), outputs)
 
 
@@ -89,14 +90,16 @@ def on_words(
         yield {**updates, **(rows(words) | {ids.TARGET: ""} if ids.VISIT in updates else {})}
 
 
-def _word_slider(row: int) -> Handler:
-    """Make the handler of one row's strength."""
+def _word_slider(row: int) -> tuple[Handler, Wanted]:
+    """Make the handler of one row's strength, and what gives the recipe that it asks for."""
+
+    def words(visit: Inverted, strength: float) -> tuple[TextEdit, ...]:
+        return with_strength(visit.words, row, strength) if row < len(visit.words) else visit.words
 
     def on_word(visit: Inverted, strength: float) -> Iterator[Updates]:
-        if row < len(visit.words):
-            yield from change(visit, visit.recipe, with_strength(visit.words, row, strength))
+        yield from change(visit, visit.recipe, words(visit, strength))
 
-    return on_word
+    return on_word, lambda visit, strength: replace(visit.recipe, texts=words(visit, strength))
 
 
 def _word_remover(row: int) -> Handler:
