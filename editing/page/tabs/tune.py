@@ -37,34 +37,43 @@ ENDED = (*SLIDERS, ids.HAIR_STRENGTH, ids.EFFECT_STRENGTH)  # the sliders of att
 
 
 def lay_out() -> None:
-    """Lay out the groups."""
+    """Lay out the groups, folded: together they are five screens of a phone."""
     gr.Checkbox(label="Allow more than usually looks good", elem_id=ids.STRONGER)
-    for label, names in GROUPS.items():
-        gr.Markdown(f"### {label}")
-        if label == "Hair":
-            gr.Radio(list(SWATCHES), value=OWN, label="Color", elem_id=ids.HAIR, interactive=False)
-            gr.Slider(
-                *_color_ends(None, USUAL),
-                USUAL,
-                step=0.1,
-                label="How much color",
-                elem_id=ids.HAIR_STRENGTH,
-                interactive=False,
-                buttons=["reset"],
-            )
-        with gr.Row(elem_classes="sliders"):
-            for name in names:
-                attribute = ATTRIBUTES[name]
-                gr.Slider(
-                    *attribute.ends(),
-                    0,
-                    step=attribute.step,
-                    label=attribute.label,
-                    info=attribute.info,
-                    elem_id=name,
-                    interactive=False,
-                    buttons=["reset"],
-                )
+    for number, (label, names) in enumerate(GROUPS.items()):
+        gr.Markdown(f"### {label}", elem_classes="unseen")  # an accordion's own label is no heading
+        with gr.Accordion(label, open=False, elem_id=f"group_{number}", elem_classes="group"):
+            if label == "Hair":
+                _lay_out_color()
+            with gr.Row(elem_classes="sliders"):
+                for name in names:
+                    _lay_out_slider(name)
+
+
+def _lay_out_color() -> None:
+    gr.Radio(list(SWATCHES), value=OWN, label="Color", elem_id=ids.HAIR, interactive=False)
+    gr.Slider(
+        *_color_ends(None, USUAL),
+        USUAL,
+        step=0.1,
+        label="How much color",
+        elem_id=ids.HAIR_STRENGTH,
+        interactive=False,
+        buttons=["reset"],
+    )
+
+
+def _lay_out_slider(name: str) -> None:
+    attribute = ATTRIBUTES[name]
+    gr.Slider(
+        *attribute.ends(),
+        0,
+        step=attribute.step,
+        label=attribute.label,
+        info=attribute.info,
+        elem_id=name,
+        interactive=False,
+        buttons=["reset"],
+    )
 
 
 def wire(wiring: Wiring) -> None:

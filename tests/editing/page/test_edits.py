@@ -1,9 +1,12 @@
 """Changing an inverted portrait: sliders, words, components, masks, brush, strips."""
 
+import io
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from visitor import (
     DONE,
     OLDEST,
@@ -36,6 +39,18 @@ _COUNT_PICTURES = """() => {
     const note = () => count() !== window.counts.at(-1) && window.counts.push(count());
     const room = document.querySelector("#lab_strip");
     new MutationObserver(note).observe(room, {childList: true, subtree: true});
+}"""
+
+
+# Write down from now on which pictures the stage shows.
+_NOTE_PICTURES = """() => {
+    window.shown = [];
+    const stage = document.querySelector("#stage");
+    const note = () => {
+        const source = stage.querySelector("img")?.src;
+        if (source && source !== window.shown.at(-1)) window.shown.push(source);
+    };
+    new MutationObserver(note).observe(stage, {childList: true, subtree: true, attributes: true});
 }"""
 
 
@@ -74,18 +89,26 @@ def test_without_changes_the_edited_picture_is_the_inversion(inverted):
 
 def test_five_arrow_keys_on_age_make_half_a_step_and_another_picture_in_three_seconds(inverted):
     before = picture(inverted)
+    inverted.evaluate(_NOTE_PICTURES)
     set_slider(inverted, "age", *["ArrowRight"] * 5)
     expect(inverted.locator(STAGE)).to_have_attribute(
         "alt", "Edited portrait: age +0.5", timeout=3000 * slowness()
     )
     assert slider(inverted, "age").input_value() == "0.5"
     assert difference(before, picture(inverted)).max() > 1
+    *previews, full = inverted.evaluate("window.shown")
+    assert previews  # small ones come before the full one, which stays
+    assert {Path(each).suffix for each in previews} == {".jpg"}
+    assert Path(full).suffix == ".png"
+    small = Image.open(io.BytesIO(inverted.request.get(previews[-1]).body()))
+    assert small.size == (512, 512)
+    expect(inverted.locator("#history button.thumbnail-item")).to_have_count(2)
     view(inverted, "Reconstruction")
     assert np.array_equal(before, picture(inverted))
 
 
 def test_a_drag_over_25_steps_ends_on_the_shown_value_with_at_most_12_drawings(inverted):
-    asked = []
+    asked, steps = [], inverted.locator("#history button.thumbnail-item").count()
     inverted.on("request", lambda request: asked.append(request.url))
     handle = slider(inverted, "age")
     handle.scroll_into_view_if_needed()
@@ -103,6 +126,7 @@ def test_a_drag_over_25_steps_ends_on_the_shown_value_with_at_most_12_drawings(i
     view(inverted, "What the AI draws")  # what still waits is called before
     view(inverted, "Edited")
     expect(inverted.locator(STAGE)).to_have_attribute("alt", alt)
+    expect(inverted.locator("#history button.thumbnail-item")).to_have_count(steps + 1)
     calls = [url for url in asked if "/gradio_api/queue/join" in url]
     assert 1 <= len(calls) - 2 <= 12  # without those for the views
 

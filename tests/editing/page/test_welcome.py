@@ -25,6 +25,7 @@ from visitor import (
     expect,
     paint,
     picture,
+    reveal,
     set_slider,
     tab,
     unfold,
@@ -235,7 +236,7 @@ def check_hair(page: Page) -> None:
     effect(page, "black")
     assert chips(page)[:-1] == ["Black hair +2.0 ✕"]
     expect(page.locator("#tile_blonde")).to_have_attribute("aria-pressed", "false")
-    tab(page, "Fine-tune")
+    reveal(page, "hair")
     color = page.locator("#hair")
     expect(color.get_by_label("Black", exact=True)).to_be_checked()
     changed(page, color.get_by_label("Grey", exact=True).check)

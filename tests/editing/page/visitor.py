@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from editing.page.tabs.tune import GROUPS
 from editing.recipe.attributes import ATTRIBUTES
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ PLACES = {
         ("recipe_in", "download_masks", "download_recipe", "download_latent"), ("Lab", "lab_for_programs")
     ),
 }
+GROUP_OF = {name: f"group_{number}" for number, names in enumerate(GROUPS.values()) for name in names}
+GROUP_OF |= dict.fromkeys(("hair", "hair_strength"), GROUP_OF["bald"])
 BEFORE, AFTER = "#compare img >> nth=0", "#compare img >> nth=1"
 # Whether both pictures of the stage are there.
 PAINTED = """() => {
@@ -148,7 +151,7 @@ def unfold(page: Page, name: str) -> None:
 
 def reveal(page: Page, name: str) -> None:
     """Open the tab, and the room of the Lab, in which a control is."""
-    place, room = PLACES.get(re.sub(r"_?\d+$", "", name), ("Fine-tune", ""))
+    place, room = PLACES.get(re.sub(r"_?\d+$", "", name), ("Fine-tune", GROUP_OF.get(name, "")))
     opened = page.get_by_role("tab", name=place, exact=True)
     if opened.get_attribute("aria-selected") != "true":
         tab(page, place)
