@@ -25,6 +25,7 @@ from editing.recipe.recipe import Recipe
 __all__ = ["PREVIEW_PX", "preview"]
 
 PREVIEW_PX = 512
+_PACE_S = 0.1  # between two that are not drawn; the browser asks for the next one then
 _LATE_S = 1.5  # where a full picture would be later, which takes twice as long, previews only hold it up
 
 
@@ -33,6 +34,7 @@ def preview(visit: Inverted, recipe: Recipe) -> Iterator[Updates]:
     here = presence(visit.tab)
     stop = here.beginning(PREVIEWS)
     if here.is_drawing or not _pays(visit, recipe):
+        stop.wait(_PACE_S)
         return
     inversion = unpack(visit.inversion)
     size = min(PREVIEW_PX, inversion.size)

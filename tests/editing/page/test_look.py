@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 SCREENS = {"small phone": (360, 740), "phone": (390, 844), "tablet": (768, 1024), "desktop": (1280, 900)}
 TABS = ("Effects", "Words", "Fine-tune", "Lab")
 ROOMS = ("lab_masks", "lab_directions", "lab_strip", "lab_for_programs")
+GROUPS = tuple(f"group_{number}" for number in range(6))
 TOUCH_PX = 40
 # Whether nothing but an element can be seen anywhere on the screen.
 _COVERS_ALL = """name => [0.02, 0.5, 0.98].every(x => [0.02, 0.5, 0.98].every(y =>
@@ -93,7 +94,7 @@ def edited(browser, address) -> Iterator[Page]:
 def test_it_fits_every_screen_in_every_tab(edited):
     for name in TABS:
         tab(edited, name)
-        for room in ROOMS if name == "Lab" else ():
+        for room in ROOMS if name == "Lab" else GROUPS if name == "Fine-tune" else ():
             unfold(edited, room)
         for screen, (width, _) in SCREENS.items():
             on(edited, screen)

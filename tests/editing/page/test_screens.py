@@ -23,6 +23,8 @@ from visitor import (
     wait_status,
 )
 
+from editing.page.tabs.tune import GROUPS
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
@@ -58,6 +60,7 @@ def phone(browser, welcome) -> Iterator[Page]:
 
 def test_on_a_phone_the_result_of_an_upload_comes_into_view_and_a_touch_compares(phone):
     phone.wait_for_function("document.documentElement.scrollHeight <= 2 * 844")  # at first sight
+    check_first_sight(phone)
     at_once(phone)
     phone.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     upload(phone, EXAMPLES / "hopper.jpg")
@@ -72,11 +75,29 @@ def test_on_a_phone_the_result_of_an_upload_comes_into_view_and_a_touch_compares
     check_holding(phone, *touch(phone))
 
 
+def check_first_sight(page: Page) -> None:
+    """The effects stand with their names above the bar, the switches in a row, and Fine-tune is folded."""
+    bar = page.locator("#actions").bounding_box()
+    tile = page.locator("#tile_smile").bounding_box()
+    tabs = page.get_by_role("tab", name="Effects", exact=True).bounding_box()
+    assert tabs["y"] + tabs["height"] <= tile["y"] <= tabs["y"] + tabs["height"] + 20
+    assert tile["y"] + tile["height"] <= bar["y"]
+    switches = [label.bounding_box() for label in page.locator("#protect label").all()]
+    assert len({switch["y"] for switch in switches}) == 1
+    assert max(switch["x"] + switch["width"] for switch in switches) <= 390
+    tab(page, "Fine-tune")
+    page.wait_for_function("document.documentElement.scrollHeight <= 2 * 844 + 12")
+    headings = page.locator("#tab_fine_tune").get_by_role("heading").all_inner_texts()
+    assert headings == list(GROUPS)
+    tab(page, "Effects")
+
+
 def check_a_finger_drags_the_crop(page: Page) -> None:
     """It moves the crop, not the page."""
     unfold(page, "source")
     photo = page.locator("#crop_preview img")
     expect(photo).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator("#photo img")).to_be_hidden()  # the same photo
     photo.scroll_into_view_if_needed()
     box, slider = photo.bounding_box(), page.locator("#crop_y input[type=range]")
     begin, scrolled = float(slider.input_value()), page.evaluate("scrollY")
@@ -171,6 +192,8 @@ def test_no_state_of_the_page_violates_the_rules_of_accessibility(visit, welcome
     faults += violations(page, "edited")
     for name in ("Words", "Fine-tune"):
         tab(page, name)
+        if name == "Fine-tune":
+            unfold(page, "group_3")
         faults += judged(page, name)
     tab(page, "Lab")
     for name in ("lab_masks", "lab_directions", "lab_strip", "lab_for_programs", "more", "source", "about"):
