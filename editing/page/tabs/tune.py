@@ -37,11 +37,11 @@ ENDED = (*SLIDERS, ids.HAIR_STRENGTH, ids.EFFECT_STRENGTH)  # the sliders of att
 
 
 def lay_out() -> None:
-    """Lay out the groups, folded: together they are five screens of a phone."""
+    """Lay out the groups, all but the first folded: together they are five screens of a phone."""
     gr.Checkbox(label="Allow more than usually looks good", elem_id=ids.STRONGER)
     for number, (label, names) in enumerate(GROUPS.items()):
         gr.Markdown(f"### {label}", elem_classes="unseen")  # an accordion's own label is no heading
-        with gr.Accordion(label, open=False, elem_id=f"group_{number}", elem_classes="group"):
+        with gr.Accordion(label, open=number == 0, elem_id=f"group_{number}", elem_classes="group"):
             if label == "Hair":
                 _lay_out_color()
             with gr.Row(elem_classes="sliders"):
