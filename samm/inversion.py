@@ -21,6 +21,7 @@ from torch import Tensor
 
 from samm.clock import Clock, Progress
 from samm.crop.crop import Crop
+from samm.crop.domains import FACES
 from samm.crop.tone import Tone, tone_of
 from samm.errors import OptionError
 from samm.likeness.refinement import refine_steps
@@ -30,8 +31,9 @@ from samm.method.clearing import clear_mask
 from samm.method.gathering import gather
 from samm.method.readout import Fit, Readout, fit_readout, probe_codes, probe_maps, record
 from samm.metrics import psnr, ssim
-from samm.models import Model, shared
+from samm.models import Model, load_descriptor, shared
 from samm.networks.encoders import Code
+from samm.networks.identity import FaceRes
 from samm.networks.ops import area_resize
 from samm.options import MAX_STEPS, Options
 from samm.picture import Picture
@@ -234,7 +236,9 @@ def refine(inversion: Inversion, model: Model, steps: int, progress: Progress | 
     model, clock = drawing_model(model, inversion), Clock(progress, inversion.seconds)
     view, keep_photo, w_plus = search_inputs(inversion, model)
     with clock.stage("Refining", steps) as tick, torch.inference_mode(False):
-        search = refine_steps(view, keep_photo, model.generator, model.perceptual, w_plus, steps)
+        search = refine_steps(
+            view, keep_photo, model.generator, model.perceptual, w_plus, steps, _descriptor(model)
+        )
         taken = 0
         for taken, w_plus in enumerate(search, 1):  # noqa: B007 - the last pair is the result
             if tick(taken):
@@ -266,7 +270,9 @@ def tune(
     clock = Clock(progress, inversion.seconds)
     view, keep_photo, w_plus = search_inputs(inversion, model)
     with clock.stage("Tuning", steps) as tick, torch.inference_mode(False):
-        search = tune_steps(view, keep_photo, model.generator, model.perceptual, w_plus, steps, config)
+        search = tune_steps(
+            view, keep_photo, model.generator, model.perceptual, w_plus, steps, _descriptor(model), config
+        )
         taken, tuned = 0, {}
         for taken, tuned in enumerate(search, 1):  # noqa: B007 - the last pair is the result
             if tick(taken):
@@ -275,6 +281,11 @@ def tune(
     pivot = replace(inversion, tuned={name: change.cpu() for name, change in tuned.items()})
     drawn = _redraw(pivot, w_plus, drawing_model(model, pivot), options, clock)
     return replace(drawn, tuned_steps=taken)
+
+
+def _descriptor(model: Model) -> FaceRes | None:
+    """Give what tells a search who a face is; None for what is no face."""
+    return load_descriptor(model.device) if model.domain == FACES else None
 
 
 def search_inputs(inversion: Inversion, model: Model) -> tuple[Tensor, Tensor, Tensor]:

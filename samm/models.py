@@ -29,7 +29,7 @@ from samm.networks.encoders.e4e import E4E
 from samm.networks.encoders.residual import WIDTHS, ResidualEncoder
 from samm.networks.encoders.restyle import ReStyle
 from samm.networks.generators import Generator
-from samm.networks.generators.mobile import MobileStyleGAN
+from samm.networks.generators.mobile import MobileStyleGAN, Sketch
 from samm.networks.generators.stylegan2 import StyleGAN2
 from samm.networks.identity import FaceRes
 from samm.networks.perceptual import STLPIPS, Perceptual
@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 DEFAULT = "mobile"  # its files are embedded
-_PARTS = ("generator", "encoder", "samm", "perceptual")
+_PARTS = ("generator", "encoder", "samm", "perceptual", "sketch")
 Part = TypeVar("Part", bound=nn.Module)
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -131,6 +131,7 @@ class ModelSpec:
     weights: Mapping[str, WeightFile] = field(default_factory=dict)
     seed: int = 0
     domain: Domain = FACES
+    sketch: Callable[[], Sketch] | None = None  # what reads the generator's sketches, if anything
 
 
 def _compact_samm() -> SAMM:
@@ -162,7 +163,14 @@ PRESETS: dict[str, ModelSpec] = {
                 _TRAINED_LICENCE,
             ),
             "perceptual": ST_LPIPS,
+            "sketch": WeightFile(
+                "sketch_mobile.safetensors",
+                "437b96a4267c4b48867954518d12a0c1f0aa92ba25bfd2e856789e7b2e306de7",
+                _TRAINED,
+                _TRAINED_LICENCE,
+            ),
         },
+        sketch=Sketch,
     ),
     "stylegan2-e4e": ModelSpec(
         generator=lambda: StyleGAN2(adapt_after="convolution"),
@@ -248,6 +256,8 @@ def load(preset: str = DEFAULT, device: str | torch.device | None = None, precis
     with torch.no_grad():  # still on the CPU: a ZeroGPU Space has no GPU to compute with while it starts
         encoder.prepare(generator)
     perceptual = _part(spec, "perceptual", spec.perceptual).to(device)
+    if spec.sketch is not None:
+        generator.reader = _part(spec, "sketch", spec.sketch)
     generator, encoder = generator.to(device), encoder.to(device)
     return Model(preset, generator, encoder, samm, perceptual, device, precision, spec.domain)
 
@@ -274,9 +284,11 @@ def load_generator(preset: str = DEFAULT, device: str | torch.device | None = No
     return _part(spec, "generator", spec.generator).to(_device(device))
 
 
+@cache
 def load_descriptor(device: str | torch.device = "cpu") -> FaceRes:
-    """Build the identity network, for measuring and for identity losses."""
-    return _build(FaceRes, DESCRIPTOR, 0).to(device)
+    """Give the identity network, loaded once, for measuring and for identity losses."""
+    with torch.inference_mode(False):  # weights made under it could not enter an optimization
+        return _build(FaceRes, DESCRIPTOR, 0).to(device)
 
 
 def _spec(preset: str) -> ModelSpec:

@@ -1,10 +1,11 @@
 """Pivotal tuning: bend the generator itself to one photo (PTI; Roich et al. 2022, sections 3.2 and 3.3).
 
 The code of an inversion, the pivot, stays where it is, which keeps it editable; a copy of the generator
-learns to draw the photo from it: L = ST-LPIPS + λ_L2 · MSE. Optionally the copy is held to the shared
-generator at codes near the pivot, so that it does not forget other faces.
+learns to draw the photo from it: L = ST-LPIPS + λ_L2 · MSE + λ_id · L_id. Optionally the copy is held to the
+shared generator at codes near the pivot, so that it does not forget other faces.
 
-Different from the paper: ST-LPIPS instead of LPIPS; the end is a lack of gain instead of a fixed level; the
+Different from the paper: ST-LPIPS instead of LPIPS, and a term for identity; sketches in place of drawings,
+whose reader stays as it is; the end is a lack of gain instead of a fixed level; the
 photo is composited into the render with the inversion's mask, as in `refinement`, so that nothing is spent on
 hats and backdrops that the photo supplies; and pictures are compared at 256², because at 1024² the MSE wipes
 out pores and hairs, which never lie where the photo has them.
@@ -14,7 +15,7 @@ and an edit changes the same styles by as much as before; the convolution at 4²
 gains nothing; and finer weights, which nobody judges, go on drawing skin and hair as they do for other faces.
 
 What is found is kept as differences to the shared generator, in float16: 2.9 MB with the embedded model, and
-no pixel further than one level from what was found. A step takes 4 s of one CPU core, as one of `refinement`.
+no pixel further than one level from what was found. A step takes as long as one of `refinement`.
 
 Shapes: N batch (1 here), L style rows, H W pixels.
 """
@@ -32,6 +33,7 @@ from torch import Tensor
 from samm.likeness.search import search
 from samm.method.blending import blend
 from samm.networks.generators import Generator
+from samm.networks.identity import FaceRes
 from samm.networks.perceptual import Perceptual
 
 __all__ = ["TuneConfig", "tune_steps", "tuned_generator"]
@@ -43,6 +45,7 @@ class TuneConfig:
 
     lr: float = 3e-4
     mse: float = 1.0  # λ_L2
+    identity: float = 0.3  # λ_id; 0 leaves it out
     patience: int = 15  # steps without a gain of 0.2 % end the tuning
     locality: float = 0.0  # λ_R, 0.1 in the paper; above 0 a step takes about twice as long
     reach: float = 30.0  # α, how far from the pivot the generator is held
@@ -56,6 +59,7 @@ def tune_steps(
     perceptual: Perceptual,
     w_plus: Tensor,
     steps: int,
+    descriptor: FaceRes | None = None,
     config: TuneConfig | None = None,
 ) -> Iterator[dict[str, Tensor]]:
     """Tune a copy of the generator step by step; stop iterating at any time and keep the last value.
@@ -67,6 +71,7 @@ def tune_steps(
         perceptual: frozen.
         w_plus: (1, L, 512), the pivot.
         steps: at most this many; ends early when nothing is gained any more.
+        descriptor: tells who a face is, for L_id; None leaves it out.
         config: weights and schedule.
 
     Yields:
@@ -76,13 +81,13 @@ def tune_steps(
     tuned = copy.deepcopy(generator)
     with torch.no_grad():
         styles = tuned.styles(w_plus)
-    likeness, size = _Likeness(photo_pm1, perceptual, config.mse), photo_pm1.shape[-1]
+    likeness, size = _Likeness(photo_pm1, perceptual, config, descriptor), photo_pm1.shape[-1]
     weights = {name: weight.requires_grad_() for name, weight in tuned.tunable().items()}
     optimizer = torch.optim.Adam(weights.values(), lr=config.lr)  # leaves alone what gets no gradient
     random = torch.Generator().manual_seed(config.seed)
 
     def objective() -> Tensor:
-        return likeness(blend(photo_pm1, tuned.draw(styles, size=size).float(), keep_photo))
+        return likeness(blend(photo_pm1, tuned.sketch(styles, size).float(), keep_photo))
 
     def hold() -> None:
         if config.locality:
@@ -106,16 +111,28 @@ def tuned_generator(generator: Generator, differences: Mapping[str, Tensor]) -> 
 
 
 class _Likeness:
-    """ST-LPIPS + λ_L2 · MSE of pictures (1, 3, H, H) in -1…1 to one target."""
+    """ST-LPIPS + λ_L2 · MSE + λ_id · L_id of pictures (1, 3, H, H) in -1…1 to one target."""
 
-    def __init__(self, target_pm1: Tensor, perceptual: Perceptual, mse: float):
-        self._target, self._perceptual, self._mse = target_pm1, perceptual, mse
+    def __init__(
+        self,
+        target_pm1: Tensor,
+        perceptual: Perceptual,
+        config: TuneConfig,
+        descriptor: FaceRes | None = None,
+    ):
+        self._target, self._perceptual, self._config = target_pm1, perceptual, config
+        self._judge = descriptor if config.identity else None
         with torch.no_grad():
             self._features = perceptual.features(target_pm1)
+            self._person = self._judge(target_pm1) if self._judge else None
 
     def __call__(self, picture_pm1: Tensor) -> Tensor:
-        distance = self._perceptual.distance(self._features, self._perceptual.features(picture_pm1)).mean()
-        return distance + self._mse * F.mse_loss(picture_pm1, self._target)
+        config = self._config
+        loss = self._perceptual.distance(self._features, self._perceptual.features(picture_pm1)).mean()
+        loss = loss + config.mse * F.mse_loss(picture_pm1, self._target)
+        if self._judge:
+            loss = loss + config.identity * (1 - (self._judge(picture_pm1) * self._person).sum())
+        return loss
 
 
 def _hold(
@@ -132,8 +149,8 @@ def _hold(
         w = shared.mapping(torch.randn(1, w_plus.shape[-1], generator=random).to(w_plus.device))
         direction = F.normalize((w[:, None] - w_plus).flatten(1)).view_as(w_plus)
         styles = shared.styles(w_plus + config.reach * direction)
-        target = shared.draw(styles, size=size).float()
+        target = shared.sketch(styles, size).float()
     with torch.enable_grad():
-        picture = tuned.draw(styles, size=size).float()
-        loss = config.locality * _Likeness(target, perceptual, config.mse)(picture)
+        picture = tuned.sketch(styles, size).float()
+        loss = config.locality * _Likeness(target, perceptual, config)(picture)
     loss.backward()

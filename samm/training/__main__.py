@@ -1,6 +1,6 @@
-"""Command line: train the encoder or SAMM, or time a step of both.
+"""Command line: train the encoder, SAMM or the sketch, or time a step of each.
 
-`python -m samm.training encoder|samm|bench --data TAR_OR_FOLDER…`; started with
+`python -m samm.training encoder|samm|sketch|bench --data TAR_OR_FOLDER…`; started with
 `torchrun --nproc_per_node P -m samm.training …` training shares every batch out to P processes.
 `--preset stylegan2-e4e` trains a SAMM for other networks, whose encoder is trained elsewhere.
 """
@@ -26,9 +26,14 @@ from samm.training.encoder_trainer import ENCODER_CONFIGS, EncoderConfig, Encode
 from samm.training.loop import Budget, Outcome, measure, train
 from samm.training.networks import load_networks
 from samm.training.samm_trainer import SAMM_CONFIGS, SAMMConfig, SAMMTrainer
+from samm.training.sketch_trainer import SKETCH_CONFIGS, SketchConfig, SketchTrainer
 
-NETWORKS = {"encoder": (EncoderTrainer, ENCODER_CONFIGS), "samm": (SAMMTrainer, SAMM_CONFIGS)}
-RESIDUAL = ("mobile", "tiny")  # the presets whose encoder is trained here
+NETWORKS = {
+    "encoder": (EncoderTrainer, ENCODER_CONFIGS),
+    "samm": (SAMMTrainer, SAMM_CONFIGS),
+    "sketch": (SketchTrainer, SKETCH_CONFIGS),
+}
+RESIDUAL = ("mobile", "tiny")  # the presets whose encoder and sketch are trained here
 # What a configuration is for, where it is not "mobile" and no --preset is given.
 PRESET_OF = {
     "paper": "stylegan2-e4e",
@@ -36,7 +41,8 @@ PRESET_OF = {
     "tiny": "tiny",
     "tiny-cars": "tiny-stylegan2-e4e-cars",
 }
-Trainers = EncoderTrainer | SAMMTrainer
+Trainers = EncoderTrainer | SAMMTrainer | SketchTrainer
+Configs = EncoderConfig | SAMMConfig | SketchConfig
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -111,15 +117,15 @@ def _preset(options: argparse.Namespace) -> str:
     preset = options.preset or PRESET_OF.get(options.config, "mobile")
     if preset not in PRESETS:
         raise OptionError(f"There is no preset called {preset}; choose one of {', '.join(PRESETS)}.")
-    if options.command == "encoder" and preset not in RESIDUAL:
+    if options.command in ("encoder", "sketch") and preset not in RESIDUAL:
         raise OptionError(
-            f"The encoder of the preset {preset} is not trained here; train a SAMM for it, or choose the "
-            f"preset {' or '.join(RESIDUAL)}."
+            f"The {options.command} of the preset {preset} is not trained here; train a SAMM for it, or "
+            f"choose the preset {' or '.join(RESIDUAL)}."
         )
     return preset
 
 
-def _config(network: str, options: argparse.Namespace) -> EncoderConfig | SAMMConfig:
+def _config(network: str, options: argparse.Namespace) -> Configs:
     configs = NETWORKS[network][1]
     if options.config not in configs:
         raise OptionError(
@@ -136,7 +142,7 @@ def _config(network: str, options: argparse.Namespace) -> EncoderConfig | SAMMCo
 
 def _trainer(
     network: str,
-    config: EncoderConfig | SAMMConfig,
+    config: Configs,
     preset: str,
     packs: Sequence[Tensor],
     device: torch.device,
@@ -156,7 +162,7 @@ def _compiler(wanted: bool) -> Callable[[Callable], Callable]:
     )
 
 
-def _bench(network: str, trainer: Trainers, config: EncoderConfig | SAMMConfig, steps: int) -> None:
+def _bench(network: str, trainer: Trainers, config: Configs, steps: int) -> None:
     speed, shares = measure(trainer, config.loop, steps)
     if parallel.rank() == 0:
         parts = "  ".join(f"{name} {share:.0f}" for name, share in shares.items())

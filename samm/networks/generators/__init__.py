@@ -33,6 +33,10 @@ class Generator(nn.Module):
     w_mean: Tensor  # (512,), the mean of W
     mapping: Callable[[Tensor], Tensor]  # Gaussian noise (N, 512) to w (N, 512)
 
+    def __init__(self):
+        super().__init__()
+        self.reader: nn.Module | None = None  # reads sketches off a map; without it they are full drawings
+
     @property
     def rgb_styles(self) -> tuple[int, ...]:
         """Indices of the styles that only color the picture: those of ToRGB and `to_img`."""
@@ -56,3 +60,10 @@ class Generator(nn.Module):
     def synthesize(self, w_plus: Tensor, adapt: Adapt | None = None, size: int | None = None) -> Tensor:
         """Draw w_plus (N, L, 512) in one go."""
         return self.draw(self.styles(w_plus), adapt, size)
+
+    def sketch(self, styles: Sequence[Tensor], size: int) -> Tensor:
+        """Draw s small and about right, (N, 3, size, size), as quickly as can be.
+
+        For encoders and searches, which look at a picture and show it to nobody.
+        """
+        return self.draw(styles, size=size)

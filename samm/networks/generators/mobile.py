@@ -24,7 +24,9 @@ from torch import Tensor, nn
 from samm.networks.generators import STYLE_DIM, Adapt, Generator
 from samm.networks.ops import area_resize, haar_up, module_list
 
-__all__ = ["MobileStyleGAN"]
+__all__ = ["SKETCHED", "MobileStyleGAN", "Sketch"]
+
+SKETCHED = 128  # resolution of the map that sketches are read off
 
 
 class StyledConv(nn.Module):
@@ -88,6 +90,63 @@ class Block(nn.Module):
         return self.conv2(x, second)
 
 
+class LightConv(nn.Module):
+    """Modulate, convolve (depthwise 3x3 and point-wise), add bias, LeakyReLU 0.2; of maps of any size."""
+
+    def __init__(self, c_in: int, c_out: int, c_style: int):
+        super().__init__()
+        self.mod = nn.Linear(c_style, c_in)
+        self.dw = nn.Parameter(torch.randn(c_in, 1, 3, 3) * 0.05)
+        self.pw = nn.Parameter(torch.randn(c_out, c_in) * math.sqrt(1.5 / c_in))
+        self.bias = nn.Parameter(torch.zeros(1, c_out, 1))
+        _begin_alike(self.mod)
+        with torch.no_grad():
+            self.dw[:, :, 1, 1] += 1
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """Map x (N, C_in, H, W) under a style (N, C_style) to (N, C_out, H, W)."""
+        rows = F.conv2d(x, self.dw, padding=1, groups=x.shape[1]).flatten(2)
+        mixed = torch.baddbmm(self.bias, self.pw * self.mod(style)[:, None], rows)
+        return F.leaky_relu(mixed, 0.2).unflatten(2, x.shape[2:])
+
+
+class Sketch(nn.Module):
+    """Read a picture off the map at 128², in place of the blocks above it, which take most of the time.
+
+    `samm.training.sketch_trainer` teaches it to agree with the drawing at 256².
+    """
+
+    center: Tensor  # (C_style,), mean and deviation of styles
+    scale: Tensor
+
+    def __init__(self, c_in: int = 256, c_style: int = 736, width: int = 64):
+        super().__init__()
+        self.register_buffer("center", torch.zeros(c_style))
+        self.register_buffer("scale", torch.ones(c_style))
+        self.conv1, self.conv2 = LightConv(c_in, width, c_style), LightConv(width, width, c_style)
+        self.mod = nn.Linear(c_style, width)
+        self.to_img = nn.Parameter(torch.randn(12, width) * 0.1 / math.sqrt(width))
+        self.bias = nn.Parameter(torch.zeros(1, 12, 1))
+        _begin_alike(self.mod)
+
+    def forward(self, x: Tensor, styles: Sequence[Tensor]) -> Tensor:
+        """Map x (N, C_in, H, H) to its picture (N, 3, 2H, 2H).
+
+        `styles` are those of all that it replaces, one after the other (N, C_style).
+        """
+        style = (torch.cat(list(styles), 1) - self.center) / self.scale
+        x = self.conv2(self.conv1(x, style), style)
+        colors = torch.baddbmm(self.bias, self.to_img * self.mod(style)[:, None], x.flatten(2))
+        return haar_up(colors.unflatten(2, x.shape[2:]))
+
+
+def _begin_alike(mod: nn.Linear) -> None:
+    """Let a modulation begin near 1 for every w."""
+    with torch.no_grad():
+        mod.weight.mul_(0.2)
+        mod.bias.fill_(1.0)
+
+
 class Mapping(nn.Module):
     """Eight fully connected layers from a normalized z to w."""
 
@@ -147,14 +206,31 @@ class MobileStyleGAN(Generator):
     def draw(self, styles: Sequence[Tensor], adapt: Adapt | None = None, size: int | None = None) -> Tensor:
         """Draw s as (N, 3, size, size), about -1…1, not clamped; see `Generator`."""
         size = self.resolution if size is None else size
-        x = self.conv1(self.const.expand(len(styles[0]), -1, -1, -1), styles[0])
-        for i, block in enumerate(self.blocks):
-            x = block(x, styles[3 * i + 1 : 3 * i + 4], adapt)
+        x = self._maps(styles, adapt, self.resolution // 2)
         if size > self.resolution // 2:
             return area_resize(haar_up(self._colors(x, styles[-1], 12)), size)
         # Averaging 2x2 pixels of an inverse Haar transform leaves LL / 2: the high bands need not be
         # computed.
         return area_resize(0.5 * self._colors(x, styles[-1], 3), size)
+
+    def sketch(self, styles: Sequence[Tensor], size: int) -> Tensor:
+        """Read s off the map at 128², or draw what is larger; see `Generator`."""
+        if self.reader is None or size > 2 * SKETCHED:
+            return super().sketch(styles, size)
+        return area_resize(self.reader(*self.sketched(styles)), size)
+
+    def sketched(self, styles: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor]]:
+        """Give what sketches are read off: the map (N, C, 128, 128), and the styles of the layers above."""
+        used = 1 + 3 * sum(block.resolution <= SKETCHED for block in self.blocks)
+        return self._maps(styles, None, SKETCHED), styles[used:]
+
+    def _maps(self, styles: Sequence[Tensor], adapt: Adapt | None, top: int) -> Tensor:
+        """Draw the map (N, C, top, top) that the blocks up to this resolution give."""
+        x = self.conv1(self.const.expand(len(styles[0]), -1, -1, -1), styles[0])
+        for i, block in enumerate(self.blocks):
+            if block.resolution <= top:
+                x = block(x, styles[3 * i + 1 : 3 * i + 4], adapt)
+        return x
 
     def _colors(self, x: Tensor, style: Tensor, bands: int) -> Tensor:
         """Read the first bands of the picture off the last map: (N, bands, H, W)."""

@@ -76,7 +76,7 @@ def test_on_a_phone_the_result_of_an_upload_comes_into_view_and_a_touch_compares
 
 
 def check_first_sight(page: Page) -> None:
-    """The effects stand with their names above the bar, the switches in a row, and most of Fine-tune is folded."""
+    """Effects stand with their names above the bar, the switches in a row; Fine-tune is mostly folded."""
     bar = page.locator("#actions").bounding_box()
     tile = page.locator("#tile_smile").bounding_box()
     tabs = page.get_by_role("tab", name="Effects", exact=True).bounding_box()

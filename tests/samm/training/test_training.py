@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 import samm
 from samm.errors import OptionError
+from samm.networks.generators.mobile import Sketch
 from samm.training import interpolate, losses, synthetic
 from samm.training.__main__ import NETWORKS, main
 from samm.training.adversary import Adversary, LatentDiscriminator, PictureDiscriminator, discriminator_loss
@@ -291,17 +292,32 @@ def test_a_tiny_run_from_nothing_lowers_its_held_out_loss(network, budget, faces
         assert sheet.width % 128 == 0
 
 
-def test_an_interrupted_encoder_run_resumes_with_equal_losses(pack, tmp_path):
-    budget = Budget(seconds=0, steps=3)
-    whole, config = trainer("encoder", pack)
+def test_a_tiny_sketch_comes_nearer_to_the_drawing_and_is_read_from_its_file(faces, tmp_path):
+    out = tmp_path / "out"
+    main(["sketch", "--config", "tiny", "--data", str(faces), "--steps", "20", "--out", str(out)])
+    judged = [float(loss) for loss in re.findall(r"held out.* loss (\S+)", (out / "log.txt").read_text())]
+    assert judged[-1] < 0.9 * judged[0]
+    weights = load_file(out / "sketch_mobile.safetensors")
+    generator = load_networks(None, "cpu", "tiny").generator
+    generator.reader = Sketch(16, len(weights["center"]), 8)
+    generator.reader.load_state_dict(weights)
+    styles = generator.styles(generator.w_mean.expand(1, generator.num_layers, -1))
+    with torch.no_grad():
+        assert (generator.sketch(styles, 256) - generator.draw(styles, size=256)).square().mean() < judged[0]
+
+
+@pytest.mark.parametrize(
+    ("network", "call"), [("encoder", 3), ("sketch", 2)]
+)  # which warms up by a call, or not
+def test_an_interrupted_run_resumes_with_equal_losses(pack, tmp_path, network, call):
+    budget = Budget(seconds=0, steps=5)
+    whole, config = trainer(network, pack)
     expected = train(whole, config.loop, budget, Outcome(tmp_path / "whole"))
 
-    first, _ = trainer("encoder", pack)
-    first.losses = _at_call(
-        3, first.losses, _press_ctrl_c
-    )  # the warm-up, a step, and in the middle of another
+    first, _ = trainer(network, pack)
+    first.losses = _at_call(call, first.losses, _press_ctrl_c)  # in the middle of the second step
     begun = train(first, config.loop, budget, Outcome(tmp_path / "parts"))
-    second, _ = trainer("encoder", pack)
+    second, _ = trainer(network, pack)
     resumed = train(second, config.loop, budget, Outcome(tmp_path / "parts"), resume=True)
 
     assert begun == expected[:2]
@@ -338,7 +354,7 @@ def test_a_killed_samm_run_resumes_bit_for_bit(pack, tmp_path, monkeypatch):
 def test_bench_prints_speed_and_shares(pack, capsys):
     main(["bench", "--config", "tiny", "--data", str(pack), "--steps", "1"])
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["encoder", "samm"]
+    assert [line.split(":")[0] for line in lines] == ["encoder", "samm", "sketch"]
     assert all("images/s" in line and "backward" in line for line in lines)
 
 
