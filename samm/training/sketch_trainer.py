@@ -47,8 +47,7 @@ class SketchConfig:
     pairs: int = 48  # that are kept in each process
     reuse: int = 3  # steps between two new ones
     width: int = 64
-    sampled: float = 0.33  # share of codes that are samples of W
-    moved: float = 0.4  # share of the others that are moved
+    moved: float = 0.4  # share of the encoder's codes that are moved
     reach: float = 0.3  # how far, as a share of a sample's way from the mean
     absolute: float = 0.05  # weight of the absolute beside the squared difference
     held_out: int = 4  # of each pack
@@ -140,7 +139,7 @@ class SketchTrainer(Trainer[Sketch]):
     def _fresh(self) -> Tensor:
         """Choose a code (1, L, 512)."""
         dice, config, generator = self.dice, self.config, self._generator
-        if dice.chance(config.sampled, 1):
+        if dice.choose((True, False, False)):  # alike in all processes, whose dice would else fall apart
             return sample_w_plus(generator, 1, dice)
         passes = dice.choose((1, 2))
         code = self._encoder.encode(self.faces.draw(1, dice), generator, passes).w_plus
