@@ -114,14 +114,29 @@
     });
   button("hold")?.addEventListener("contextmenu", (event) => event.preventDefault()); // a long touch
 
-  // A slider that rests is released, also one that keys or typed numbers move: then the full picture is drawn.
-  let rest;
-  document.addEventListener("pointerup", () => clearTimeout(rest));
-  document.addEventListener("input", (event) => {
-    const range = event.target.closest("#tabs .block")?.querySelector("input[type=range]");
+  // A slider that rests or is left is released, also one that keys or typed numbers move: then the full picture
+  // is drawn. What was asked for stands, though an answer of the server may have set the slider back.
+  let rest, asked;
+  const fire = (name) => asked[0].dispatchEvent(new Event(name, { bubbles: true }));
+  const release = (event) => {
+    clearTimeout(rest);
+    if (asked && asked[0] !== event?.target) {
+      const [range, value] = asked;
+      if (value && range.value !== value) {
+        range.value = value;
+        fire("input");
+      }
+      fire("pointerup");
+    }
+    asked = null;
+  };
+  document.addEventListener("pointerup", release);
+  document.addEventListener("input", ({ target }) => {
+    const range = target.closest("#tabs .block")?.querySelector("input[type=range]");
     if (!range) return;
     clearTimeout(rest);
-    rest = setTimeout(() => range.dispatchEvent(new Event("pointerup", { bubbles: true })), 500);
+    asked = [range, target === range && range.value];
+    rest = setTimeout(release, 500);
   });
 
   const compares = (event) =>

@@ -136,6 +136,12 @@ def test_a_drag_over_25_steps_ends_on_the_shown_value_with_few_full_drawings_and
     assert 1 <= len([name for name in calls if re.fullmatch(r"on_preview(_\d+)?", name)]) <= 25
 
 
+def test_a_slider_that_keys_have_moved_counts_though_something_else_is_pressed_at_once(inverted):
+    set_slider(inverted, "age", "End")
+    inverted.locator("#header h1").click()
+    wait_status(inverted, re.compile(r"^Edited: age"))
+
+
 def test_the_reset_of_a_slider_brings_the_unedited_picture_back(inverted):
     before = picture(inverted)
     set_slider(inverted, "age", "End")
