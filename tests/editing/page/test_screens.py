@@ -98,7 +98,8 @@ def check_a_finger_drags_the_crop(page: Page) -> None:
     photo = page.locator("#crop_preview img")
     expect(photo).to_be_visible(timeout=WAIT_MS)
     expect(page.locator("#photo img")).to_be_hidden()  # the same photo
-    photo.scroll_into_view_if_needed()
+    photo.evaluate("e => e.scrollIntoView({block: 'center'})")  # not below what stays in sight
+    page.wait_for_timeout(500)  # until the accordion is open
     box, slider = photo.bounding_box(), page.locator("#crop_y input[type=range]")
     begin, scrolled = float(slider.input_value()), page.evaluate("scrollY")
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
