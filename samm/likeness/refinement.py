@@ -1,9 +1,8 @@
 """Refinement: optimize w_plus for one photo, between encoder and SAMM.
 
-An encoder's code is a start; Adam through the frozen generator brings the likeness, which is that of
-equation 5: squared error, perceptual distance and identity. The photo is composited into the render with the
-mask of the first pass, so nothing is spent on hats and backdrops that the photo supplies. Renders are
-sketches at 128², with which a step takes two fifths of the time.
+An encoder's code is a start; Adam through the frozen generator brings the likeness of equation 5. The photo
+is composited into the render with the mask of the first pass, so nothing is spent on hats and backdrops that
+the photo supplies. Renders are sketches at 128², with which a step takes two fifths of the time.
 
 Shapes: N batch (1 here), L style rows, H W pixels.
 """
@@ -15,10 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from samm.likeness.search import search
+from samm.likeness.unlikeness import Unlikeness
 from samm.method.blending import blend
 from samm.networks.generators import Generator
 from samm.networks.identity import FaceRes
@@ -71,20 +70,14 @@ def refine_steps(
     config = config or RefineConfig()
     with torch.no_grad():
         photo_pm1, keep_photo = (area_resize(x, config.size) for x in (photo_pm1, keep_photo))
-        target = perceptual.features(photo_pm1)
-        judge = descriptor if config.identity else None
-        person = judge(photo_pm1) if judge else None
+    unlikeness = Unlikeness(photo_pm1, perceptual, descriptor, (1.0, config.perceptual, config.identity))
     w_plus = w_start.detach().clone().requires_grad_()
     optimizer = torch.optim.Adam([w_plus], lr=config.lr, betas=config.betas)
 
     def objective() -> Tensor:
         render = generator.sketch(generator.styles(w_plus), config.size).float()
-        picture = blend(photo_pm1, render, keep_photo)
-        another = 1 - (judge(picture) * person).sum() if judge else 0.0
         return (
-            F.mse_loss(picture, photo_pm1)
-            + config.perceptual * perceptual.distance(target, perceptual.features(picture)).mean()
-            + config.identity * another
+            unlikeness(blend(photo_pm1, render, keep_photo))
             + config.pull_start * (w_plus - w_start).square().mean()
             + config.pull_common * (w_plus - w_plus.mean(1, keepdim=True)).square().mean()
         )

@@ -31,6 +31,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from samm.likeness.search import search
+from samm.likeness.unlikeness import Unlikeness
 from samm.method.blending import blend
 from samm.networks.generators import Generator
 from samm.networks.identity import FaceRes
@@ -81,13 +82,14 @@ def tune_steps(
     tuned = copy.deepcopy(generator)
     with torch.no_grad():
         styles = tuned.styles(w_plus)
-    likeness, size = _Likeness(photo_pm1, perceptual, config, descriptor), photo_pm1.shape[-1]
+    size = photo_pm1.shape[-1]
+    unlikeness = Unlikeness(photo_pm1, perceptual, descriptor, (config.mse, 1.0, config.identity))
     weights = {name: weight.requires_grad_() for name, weight in tuned.tunable().items()}
     optimizer = torch.optim.Adam(weights.values(), lr=config.lr)  # leaves alone what gets no gradient
     random = torch.Generator().manual_seed(config.seed)
 
     def objective() -> Tensor:
-        return likeness(blend(photo_pm1, tuned.sketch(styles, size).float(), keep_photo))
+        return unlikeness(blend(photo_pm1, tuned.sketch(styles, size).float(), keep_photo))
 
     def hold() -> None:
         if config.locality:
@@ -110,31 +112,6 @@ def tuned_generator(generator: Generator, differences: Mapping[str, Tensor]) -> 
     return tuned
 
 
-class _Likeness:
-    """ST-LPIPS + λ_L2 · MSE + λ_id · L_id of pictures (1, 3, H, H) in -1…1 to one target."""
-
-    def __init__(
-        self,
-        target_pm1: Tensor,
-        perceptual: Perceptual,
-        config: TuneConfig,
-        descriptor: FaceRes | None = None,
-    ):
-        self._target, self._perceptual, self._config = target_pm1, perceptual, config
-        self._judge = descriptor if config.identity else None
-        with torch.no_grad():
-            self._features = perceptual.features(target_pm1)
-            self._person = self._judge(target_pm1) if self._judge else None
-
-    def __call__(self, picture_pm1: Tensor) -> Tensor:
-        config = self._config
-        loss = self._perceptual.distance(self._features, self._perceptual.features(picture_pm1)).mean()
-        loss = loss + config.mse * F.mse_loss(picture_pm1, self._target)
-        if self._judge:
-            loss = loss + config.identity * (1 - (self._judge(picture_pm1) * self._person).sum())
-        return loss
-
-
 def _hold(
     tuned: Generator,
     shared: Generator,
@@ -152,5 +129,5 @@ def _hold(
         target = shared.sketch(styles, size).float()
     with torch.enable_grad():
         picture = tuned.sketch(styles, size).float()
-        loss = config.locality * _Likeness(target, perceptual, config)(picture)
+        loss = config.locality * Unlikeness(target, perceptual, None, (config.mse, 1.0, 0.0))(picture)
     loss.backward()
