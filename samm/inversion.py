@@ -234,11 +234,9 @@ def refine(inversion: Inversion, model: Model, steps: int, progress: Progress | 
     """
     options = replace(inversion.options, refine_steps=steps)
     model, clock = drawing_model(model, inversion), Clock(progress, inversion.seconds)
-    view, keep_photo, w_plus = search_inputs(inversion, model)
+    view, keep_photo, w_plus, descriptor = search_inputs(inversion, model)
     with clock.stage("Refining", steps) as tick, torch.inference_mode(False):
-        search = refine_steps(
-            view, keep_photo, model.generator, model.perceptual, w_plus, steps, _descriptor(model)
-        )
+        search = refine_steps(view, keep_photo, model.generator, model.perceptual, w_plus, steps, descriptor)
         taken = 0
         for taken, w_plus in enumerate(search, 1):  # noqa: B007 - the last pair is the result
             if tick(taken):
@@ -268,10 +266,10 @@ def tune(
     """
     options = replace(inversion.options, tune_steps=steps)
     clock = Clock(progress, inversion.seconds)
-    view, keep_photo, w_plus = search_inputs(inversion, model)
+    view, keep_photo, w_plus, descriptor = search_inputs(inversion, model)
     with clock.stage("Tuning", steps) as tick, torch.inference_mode(False):
         search = tune_steps(
-            view, keep_photo, model.generator, model.perceptual, w_plus, steps, _descriptor(model), config
+            view, keep_photo, model.generator, model.perceptual, w_plus, steps, descriptor, config
         )
         taken, tuned = 0, {}
         for taken, tuned in enumerate(search, 1):  # noqa: B007 - the last pair is the result
@@ -283,24 +281,20 @@ def tune(
     return replace(drawn, tuned_steps=taken)
 
 
-def _descriptor(model: Model) -> FaceRes | None:
-    """Give what tells a search who a face is; None for what is no face."""
-    return load_descriptor(model.device) if model.domain == FACES else None
-
-
-def search_inputs(inversion: Inversion, model: Model) -> tuple[Tensor, Tensor, Tensor]:
+def search_inputs(inversion: Inversion, model: Model) -> tuple[Tensor, Tensor, Tensor, FaceRes | None]:
     """Give what a search works with, on the model's device and fit to enter a gradient.
 
     Returns:
         The photo, (1, 3, E, E) in −1…1, and the gathered mask, (1, 1, E, E) in 0…1, both at the encoder's
-        size, and the code, (1, rows, 512).
+        size; the code, (1, rows, 512); and what tells who a face is, None for what is no face.
     """
     # Tensors made under inference mode are not; clones made outside are.
     with torch.inference_mode(False):
         gathered, w_plus = inversion.gathered.clone(), inversion.w_plus.clone()
         view = _encoder_view(to_pm1(inversion.photo_u8).to(model.device), model)
         keep_photo = area_resize(gathered, view.shape[-1])
-        return view, keep_photo.to(model.device), w_plus.to(model.device)
+        descriptor = load_descriptor(model.device) if model.domain == FACES else None
+        return view, keep_photo.to(model.device), w_plus.to(model.device), descriptor
 
 
 @torch.inference_mode()

@@ -284,9 +284,13 @@ def load_generator(preset: str = DEFAULT, device: str | torch.device | None = No
     return _part(spec, "generator", spec.generator).to(_device(device))
 
 
-@cache
 def load_descriptor(device: str | torch.device = "cpu") -> FaceRes:
-    """Give the identity network, loaded once, for measuring and for identity losses."""
+    """Give the identity network, loaded once for each device, for measuring and for identity losses."""
+    return _descriptor(str(device))
+
+
+@cache
+def _descriptor(device: str) -> FaceRes:
     with torch.inference_mode(False):  # weights made under it could not enter an optimization
         return _build(FaceRes, DESCRIPTOR, 0).to(device)
 

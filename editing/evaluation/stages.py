@@ -16,14 +16,13 @@ from editing.recipe.line import parse
 from editing.recipe.recipe import Recipe
 from editing.strip import grid, strip
 from samm.crop.crop import Photo
-from samm.crop.domains import FACES
 from samm.crop.png import png_bytes
 from samm.errors import PhotoError
 from samm.inversion import MAX_STEPS, Inversion, Options, invert, refine, search_inputs
 from samm.likeness.refinement import refine_steps
 from samm.method.alignment import Alignment, aligner, replay
 from samm.method.readout import fit_readout, probe_codes, probe_maps, record
-from samm.models import Model, load_descriptor
+from samm.models import Model
 from samm.networks.generators import Adapt
 
 __all__ = ["list_stages"]
@@ -43,8 +42,7 @@ def list_stages(path: Path, model: Model) -> dict[str, Callable[[], object]]:
         raise PhotoError(f"There is no {model.domain.name} in {path.name}; choose another photo.")
     crop, plain = crops[0], Options(model.encoder.default_steps, readout=False)
     inversion = invert(crop, model)
-    view, keep_photo, w_plus = search_inputs(inversion, model)
-    descriptor = load_descriptor(model.device) if model.domain == FACES else None
+    view, keep_photo, w_plus, descriptor = search_inputs(inversion, model)
     aligned = replay(Alignment(dict(inversion.flows), dict(inversion.masks)))
     steps = chain.from_iterable(  # each takes one step, and a search that ends is begun anew
         refine_steps(view, keep_photo, model.generator, model.perceptual, w_plus, MAX_STEPS, descriptor)

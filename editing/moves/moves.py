@@ -39,7 +39,6 @@ from samm.crop.domains import FACES
 from samm.errors import OptionError, WeightsError
 from samm.inversion import Inversion, Progress
 from samm.models import DEFAULT, PRESETS, Model, load_descriptor
-from samm.networks.identity import FaceRes
 from samm.pixels import to_pm1
 
 __all__ = ["Moves"]
@@ -209,7 +208,7 @@ class Moves:
         return Move(w_plus=self._optima.get(key, lambda: self._search(text.target, inversion, progress)))
 
     def _search(self, target: str, inversion: Inversion, progress: Progress | None) -> Tensor:
-        identity = self._descriptor if self._for_faces else None
+        identity = load_descriptor(self._model.device) if self._for_faces else None
         return search(self._model, self.text_model, target, inversion, identity, progress)
 
     @property
@@ -226,11 +225,6 @@ class Moves:
         plain = component_direction(self.components, attribute.component, layers, attribute.rows)
         sign = math.copysign(1.0, attribute.amount)
         return Direction(sign * plain.vector, abs(attribute.amount) * plain.sigma, attribute.name)
-
-    @cached_property
-    def _descriptor(self) -> FaceRes:
-        with torch.inference_mode(False):  # see `text_model`
-            return load_descriptor(self._model.device)
 
     @cached_property
     def _samples(self) -> Tensor:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 
 from editing.check import check, likeness
 from editing.edit import Edit
 from editing.page import gpu
 from samm.inversion import Inversion, Progress
 from samm.models import load_descriptor
-from samm.networks.identity import FaceRes
 
 __all__ = ["LIKENESS", "USUAL", "Likeness", "doubt", "is_closer", "prepare"]
 
@@ -50,19 +49,14 @@ USUAL = FAST if gpu.PRESET == "tiny" else CLOSER  # random weights draw nobody
 
 def prepare() -> None:
     """Load the face descriptor, which the first edit would otherwise wait for."""
-    _descriptor()
-
-
-@cache
-def _descriptor() -> FaceRes:
-    return load_descriptor()
+    load_descriptor()
 
 
 def doubt(inversion: Inversion, edited: Edit) -> str:
     """Say in one sentence what is wrong with an edit, if anything is seen; "" for random weights."""
     if gpu.PRESET == "tiny":
         return ""
-    return check(inversion, edited, _descriptor()).problem or ""
+    return check(inversion, edited, load_descriptor()).problem or ""
 
 
 def is_closer(better: Inversion, inversion: Inversion) -> bool:
@@ -70,5 +64,5 @@ def is_closer(better: Inversion, inversion: Inversion) -> bool:
 
     With the read-out many faces are drawn as well at once as after a search: then the first stays.
     """
-    new, old = (likeness(inversion.photo_u8, one.blended, _descriptor()) for one in (better, inversion))
+    new, old = (likeness(inversion.photo_u8, one.blended, load_descriptor()) for one in (better, inversion))
     return new > old
