@@ -1,11 +1,10 @@
 """Teach a generator's sketch: the picture at 256² that is read off its map at 128².
 
-Encoders look at one in every pass but the first, and searches in every step. A real drawing gives both the
-map and what it should be read as, so a pair costs a drawing: some are kept and renewed one after the other,
-and each step learns from clippings of a few.
+Searches look at one in every step. A real drawing gives both the map and what it should be read as, so a pair
+costs a drawing: some are kept and renewed one after the other, and each step learns from clippings of a few.
 
-Codes are what encoders and searches meet: a third are samples of W, the others the encoder's of real faces
-after one pass or two, of which some are moved as an edit or a search would.
+Codes are what searches may meet: a third are samples of W, the others the encoder's of real faces after one
+pass or two, of which some are moved as a search would.
 
 Shapes: N batch, L style rows, C channels of the map, M edge of a map, S = 2 M picture edge.
 """
@@ -177,8 +176,9 @@ def _sketch_of(generator: MobileStyleGAN, width: int) -> Sketch:
     """Make a generator's sketch, which knows the mean and the deviation of its styles."""
     noise = torch.randn(STYLES, len(generator.w_mean), device=generator.w_mean.device)
     w = generator.mapping(noise)[:, None].expand(-1, generator.num_layers, -1)
-    feature, styles = generator.sketched([style[:1] for style in generator.styles(w)])
-    late = torch.cat(generator.styles(w)[-len(styles) :], 1)
+    styles = generator.styles(w)
+    feature, late = generator.sketched([style[:1] for style in styles])
+    late = torch.cat(styles[-len(late) :], 1)
     sketch = Sketch(feature.shape[1], late.shape[1], width)
     sketch.center.copy_(late.mean(0))
     sketch.scale.copy_(late.std(0) + 1e-3)

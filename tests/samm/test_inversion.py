@@ -177,14 +177,14 @@ def test_refinement_ignores_what_the_mask_keeps(tiny, generator_rng):
 
 def test_refinement_by_identity_finds_a_face_that_is_more_alike(tiny, generator_rng):
     """With L_id alone the search lowers what it stands for, and with a weight of 0 it is not asked."""
-    descriptor, sizes = samm.load_descriptor(), (128, 128)
+    descriptor, size = samm.load_descriptor(), 128
     truth = tiny.generator.mapping(torch.randn(1, 512, generator=generator_rng))
     codes = [
         code[:, None].expand(1, tiny.generator.num_layers, 512)
         for code in (truth, tiny.generator.w_mean[None])
     ]
-    photo, drawn = (tiny.generator.synthesize(code, size=sizes[0]).clamp(-1, 1) for code in codes)
-    keep = torch.zeros(1, 1, *sizes)
+    photo, drawn = (tiny.generator.synthesize(code, size=size).clamp(-1, 1) for code in codes)
+    keep = torch.zeros(1, 1, size, size)
 
     def search(weight: float, judge: object) -> torch.Tensor:
         config = RefineConfig(perceptual=0, identity=weight)
@@ -194,7 +194,7 @@ def test_refinement_by_identity_finds_a_face_that_is_more_alike(tiny, generator_
     def alike(picture: torch.Tensor) -> float:
         return float((descriptor(picture) * descriptor(photo)).sum())
 
-    found = tiny.generator.synthesize(search(100, descriptor), size=sizes[0])
+    found = tiny.generator.synthesize(search(100, descriptor), size=size)
     assert alike(found) > alike(drawn)
     assert torch.equal(search(0, descriptor), search(0, None))
 

@@ -64,6 +64,6 @@ class Generator(nn.Module):
     def sketch(self, styles: Sequence[Tensor], size: int) -> Tensor:
         """Draw s small and about right, (N, 3, size, size), as quickly as can be.
 
-        For encoders and searches, which look at a picture and show it to nobody.
+        For searches, which look at a picture and show it to nobody.
         """
         return self.draw(styles, size=size)
