@@ -85,7 +85,7 @@ def picture(page: Page, selector: str = "#stage img") -> np.ndarray:
     """Fetch a picture, uint8 (H, W, 3), as the page got it; also one that the view hides."""
     shown = page.locator(selector).first
     expect(shown).to_have_attribute("src", re.compile("."), timeout=WAIT_MS)
-    response = page.request.get(shown.get_attribute("src"))
+    response = page.request.get(shown.get_attribute("src"), max_retries=1)  # an idle connection may be closed
     return np.asarray(Image.open(io.BytesIO(response.body())).convert("RGB"))
 
 
