@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from samm import tiny
+from samm.allocator import release
 from samm.checkpoints import WeightFile, decoder_layout, encoder_layout, g_ema_layout, load_weights
 from samm.crop.domains import CARS, FACES, Domain
 from samm.errors import OptionError
@@ -259,6 +260,7 @@ def load(preset: str = DEFAULT, device: str | torch.device | None = None, precis
     if spec.sketch is not None:
         generator.reader = _part(spec, "sketch", spec.sketch)
     generator, encoder = generator.to(device), encoder.to(device)
+    release()  # the files were read at half precision, into memory of their own
     return Model(preset, generator, encoder, samm, perceptual, device, precision, spec.domain)
 
 

@@ -10,19 +10,24 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 
-from editing.command import bench, edit, evaluate, examples, invert, prove, publish, stress
+from editing.command.choices import plain_options
 from editing.command.console import complain, explain, prepare_console
 from samm.allocator import keep_large_buffers
 
 __all__ = ["main"]
+
+_COMMANDS = ("invert", "edit", "evaluate", "prove", "bench", "stress", "examples", "publish")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command and return the exit code."""
     try:
         prepare_console()
-        args = _parser().parse_args(edit.plain_options(sys.argv[1:] if argv is None else argv))
+        argv = plain_options(sys.argv[1:] if argv is None else argv)
+        args = _parser(argv).parse_args(argv)
         prepare_console(args.debug)
         keep_large_buffers()
         return args.run(args)
@@ -34,13 +39,14 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """Know the command that was named, or all where none was: most bring libraries that others do without."""
     parser = argparse.ArgumentParser(
         prog="python -m samm", description="Invert and edit photos of faces, or cars, with SAMM."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (invert, edit, evaluate, prove, bench, stress, examples, publish):
-        command.add_parser(commands)
+    for name in argv[:1] if argv[:1] and argv[0] in _COMMANDS else _COMMANDS:
+        import_module(f"editing.command.{name}").add_parser(commands)
     for command in commands.choices.values():
         command.add_argument("--debug", action="store_true", help="show where unexpected errors come from")
     return parser

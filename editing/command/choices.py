@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from editing.recipe.attributes import canonical
 from samm.errors import OptionError
 from samm.inversion import Options
 from samm.models import PRECISIONS, PRESETS, Model
 
-__all__ = ["ModelChoice", "PhotoChoice", "add_model_arguments", "add_photo_arguments", "whole_number"]
+__all__ = [
+    "ModelChoice",
+    "PhotoChoice",
+    "add_model_arguments",
+    "add_photo_arguments",
+    "plain_options",
+    "whole_number",
+]
 
 
 @dataclass(frozen=True)
@@ -146,3 +155,18 @@ def _numbers(text: str) -> tuple[float, ...]:
     if len(values) not in (3, 4):
         raise argparse.ArgumentTypeError(f"{text} is not understood; write three or four numbers")
     return values
+
+
+def plain_options(words: Sequence[str]) -> list[str]:
+    """Write the options that name an attribute by its label, or spell it otherwise, as the parser knows them.
+
+    Such as --turn=1 as --yaw=1, and --Mouth_open as --mouth-open.
+    """
+    end = words.index("--") if "--" in words else len(words)
+    return [*map(_plain_option, words[:end]), *words[end:]]
+
+
+def _plain_option(word: str) -> str:
+    option, equals, value = word.partition("=")
+    name = canonical(option[2:]) if option.startswith("--") else None
+    return f"--{name.replace('_', '-')}{equals}{value}" if name else word

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from editing.command.console import say
 from editing.command.photos import Place, each_photo
 from editing.edit import Edit, edit, edit_all
 from editing.moves.moves import Moves
-from editing.recipe.attributes import ATTRIBUTES, CAR_ATTRIBUTES, TABLES, canonical, find
+from editing.recipe.attributes import ATTRIBUTES, CAR_ATTRIBUTES, TABLES, find
 from editing.recipe.file import load_recipe, provenance, to_json
 from editing.recipe.line import describe, parse
 from editing.recipe.recipe import MASKS, METHODS, ComponentEdit, Recipe, TextEdit, neutral_of
@@ -26,7 +26,7 @@ from samm.inversion import Inversion
 from samm.models import PRESETS, Model, load
 from samm.pixels import mask_to_u8
 
-__all__ = ["add_parser", "plain_options"]
+__all__ = ["add_parser"]
 
 STRIP_SIZE = 512  # edge of a picture in a strip or grid
 
@@ -136,21 +136,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     _add_more(run.add_argument_group("more pictures and other tools"))
     add_model_arguments(run)
     run.set_defaults(run=_run, mask_strength=None)
-
-
-def plain_options(words: Sequence[str]) -> list[str]:
-    """Write the options that name an attribute by its label, or spell it otherwise, as the parser knows them.
-
-    Such as --turn=1 as --yaw=1, and --Mouth_open as --mouth-open.
-    """
-    end = words.index("--") if "--" in words else len(words)
-    return [*map(_plain_option, words[:end]), *words[end:]]
-
-
-def _plain_option(word: str) -> str:
-    option, equals, value = word.partition("=")
-    name = canonical(option[2:]) if option.startswith("--") else None
-    return f"--{name.replace('_', '-')}{equals}{value}" if name else word
 
 
 def _add_changes(changes: argparse._ArgumentGroup) -> None:

@@ -48,8 +48,10 @@ class _Invert:
         return (".json", *(f"_{kind}.png" for kind in kinds))
 
     def draw(self, inversion: Inversion) -> _Inverted:
-        whole = draw_generated(replace(inversion, strength=self.strength), self.model)
-        return _Inverted(whole, self)
+        inversion = replace(inversion, strength=self.strength)
+        if self.masks or self.sheet:
+            inversion = draw_generated(inversion, self.model)
+        return _Inverted(inversion, self)
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,9 @@ class _Inverted:
 
     def save(self, stem: Path, place: Place, record: dict[str, str]) -> str:
         inversion = self.picture
-        assert inversion.generated is not None  # see `_Invert.draw`
 
-        def save(kind: str, picture: np.ndarray) -> None:
+        def save(kind: str, picture: np.ndarray | None) -> None:
+            assert picture is not None  # see `_Invert.draw`
             save_png(inversion.domain.trim(picture), stem.with_name(f"{stem.name}_{kind}.png"), SOFTWARE)
 
         if self.job.masks:
@@ -75,6 +77,7 @@ class _Inverted:
                 save(f"mask_{resolution}", mask_to_u8(mask))
         if self.job.sheet:
             mask = np.repeat(mask_to_u8(inversion.keep_photo)[..., None], 3, axis=2)
+            assert inversion.generated is not None  # see `_Invert.draw`
             row = [inversion.photo_u8, inversion.generated, inversion.aligned, mask, inversion.blended]
             save("sheet", np.concatenate(row, axis=1))
         report = {**inversion.report, "quad": np.round(place.crop.quad, 3).tolist()}

@@ -1,12 +1,16 @@
-"""The loop over photos: list them, find what to crop, invert it, hand it to a command; no failure ends it."""
+"""The loop over photos: list them, find what to crop, invert it, hand it to a command; no failure ends it.
+
+While one photo is drawn, the next is read and cropped, and the results of the one before are written.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -81,18 +85,56 @@ class Job(Protocol):
 
 @dataclass(frozen=True)
 class _Run:
-    """What stays the same from photo to photo."""
+    """What stays the same from photo to photo, and what is counted over all of them."""
 
     choice: PhotoChoice
     model: Model
     options: Options
     job: Job
     results: Results
+    writer: _Writer
+    failures: list[str] = field(default_factory=list)  # their sentences
 
     @property
     def joins(self) -> bool:
         """Whether all faces go into one whole photo."""
         return self.choice.whole_photo and self.choice.face == "all"
+
+    @contextlib.contextmanager
+    def attempt(self, name: str) -> Iterator[None]:
+        """Tell of a failure, of whatever kind, and go on: others are not to blame."""
+        try:
+            yield
+        except Exception as error:
+            self.failures.append(f"{name}: {explain(error)}")
+            complain(self.failures[-1])
+
+
+class _Writer:
+    """Does one thing at a time, in turn, in a thread of its own; at most one waits in memory."""
+
+    def __init__(self, thread: ThreadPoolExecutor):
+        self._thread = thread
+        self._pending: Future[None] | None = None
+
+    def submit(self, write: Callable[[], None]) -> None:
+        self.wait()
+        self._pending = self._thread.submit(write)
+
+    def wait(self) -> None:
+        if self._pending is not None:
+            self._pending.result()
+            self._pending = None
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A photo that has been read: where it is to be cropped, and what is to be said of it."""
+
+    photo: Photo
+    digest: str
+    places: Sequence[Place]
+    notes: Sequence[str]
 
 
 def each_photo(choice: PhotoChoice, model: Model, options: Options, job: Job) -> int:
@@ -125,19 +167,35 @@ def each_photo(choice: PhotoChoice, model: Model, options: Options, job: Job) ->
         (model.preset, model.precision, options, choice.face, choice.crop, choice.whole_photo, choice.no_turn)
     )
     results = open_results(choice.out, settings + job.settings, choice.resume)
-    run = _Run(choice, model, options, job, results)
-    with tqdm(paths, unit="photo", disable=None, leave=False) as bar:
-        for path in bar:
+    with (
+        ThreadPoolExecutor(1, "read") as reader,
+        ThreadPoolExecutor(1, "write") as writer,
+        tqdm(total=len(paths), unit="photo", disable=None, leave=False) as bar,
+    ):
+        run = _Run(choice, model, options, job, results, _Writer(writer))
+        for path, opening in _ahead(reader, paths, run):
 
             def tell(stage: str, done: int, total: int, name: str = path.name) -> None:
                 bar.set_postfix_str(f"{name}: {stage}" + (f" {done}/{total}" if total > 1 else ""))
 
-            try:
-                failures += _one_photo(path, run, tell)
-            except Exception as error:  # of whatever kind: the other photos are not to blame
-                failures += 1
-                complain(f"{path.name}: {explain(error)}")
-    return failures
+            with run.attempt(path.name):
+                _one_photo(path, opening.result(), run, tell)
+            bar.update()
+        run.writer.wait()
+    return failures + len(run.failures)
+
+
+def _ahead(
+    reader: ThreadPoolExecutor, paths: Sequence[Path], run: _Run
+) -> Iterator[tuple[Path, Future[_Opened | None]]]:
+    """Give each photo, being opened; the next is begun when one is asked for."""
+    following = reader.submit(_open, paths[0], run)
+    for number, path in enumerate(paths, 1):
+        opening = following
+        opening.exception()  # wait: one photo ahead is memory enough
+        if number < len(paths):
+            following = reader.submit(_open, paths[number], run)
+        yield path, opening
 
 
 def expand(names: Iterable[Path], out: Path | None = None) -> tuple[list[Path], int]:
@@ -166,59 +224,78 @@ def expand(names: Iterable[Path], out: Path | None = None) -> tuple[list[Path], 
     return list(photos.values()), failures
 
 
-def _one_photo(path: Path, run: _Run, tell: Progress) -> int:
-    """Make all results of a photo; give the number of crops that failed."""
-    results, digest = run.results, run.results.digest(path)
-    if results.has_all(digest, run.joins):
+def _one_photo(path: Path, opened: _Opened | None, run: _Run, tell: Progress) -> None:
+    """Make all results of a photo; None was finished earlier."""
+    if opened is None:
         say(f"{path.name}: finished earlier.")
-        return 0
-    photo = _open(path, run)
-    places, failed = list(_places(photo, run)), []
-    pictures = _pictures(path, places, digest, run, tell, failed)
+        return
+    for note in opened.notes:
+        say(f"{path.name}: {note}")
+    before = len(run.failures)
+    pictures = _pictures(path, opened, run, tell)
     if not run.joins:
         for _ in pictures:
             pass
-        return len(failed)
-    whole = join(photo, pictures)
-    if len(failed) < len(places):
-        record = {} if failed else results.record(digest, "whole")
+        return
+    run.writer.wait()
+    whole = join(opened.photo, pictures)
+    failed = len(run.failures) - before
+    if failed < len(opened.places):
+        record = {} if failed else run.results.record(opened.digest, "whole")
         name = _name(path, [_WHOLE], run)
-        save_png(whole, results.folder / (name + _WHOLE), {**run.job.text, **record})
-    return len(failed)
+        save_png(whole, run.results.folder / (name + _WHOLE), {**run.job.text, **record})
 
 
-def _pictures(
-    path: Path, places: Sequence[Place], digest: str, run: _Run, tell: Progress, failed: list[int]
-) -> Iterator[Picture]:
-    """Draw and save all crops of a photo; numbers of those that fail are added to `failed`."""
-    results = run.results
-    for number, place in enumerate(places, 1):
-        record = results.record(digest, f"{number}/{len(places)}")
-        is_saved = results.has(record)
+def _pictures(path: Path, opened: _Opened, run: _Run, tell: Progress) -> Iterator[Picture]:
+    """Draw all crops of a photo, and hand them over to be saved."""
+    count = len(opened.places)
+    for number, place in enumerate(opened.places, 1):
+        record = run.results.record(opened.digest, f"{number}/{count}")
+        is_saved = run.results.has(record)
         if is_saved and not run.joins:
             continue
-        try:
+        name = path.name + (f", face {number}" if count > 1 else "")
+        with run.attempt(name):
             result = _draw(path, place, run, tell)
-            if not is_saved:
-                _save(path, place, result, record, run)
-        except Exception as error:  # of whatever kind: the other faces are not to blame
-            failed.append(number)
-            complain(f"{path.name}{f', face {number}' if len(places) > 1 else ''}: {explain(error)}")
-        else:
-            yield result.picture
+            if run.joins:
+                if not is_saved:
+                    _save(path, place, result, record, run)
+                yield result.picture
+            else:
+                run.writer.submit(_saving(name, path, place, result, record, run))
 
 
-def _open(path: Path, run: _Run) -> Photo:
-    """Read a photo and turn it upright, unless somebody said not to; say what was done to it."""
+def _saving(
+    name: str, path: Path, place: Place, result: Result, record: dict[str, str], run: _Run
+) -> Callable[[], None]:
+    """Give what writes one crop's files, and tells of a failure."""
+
+    def write() -> None:
+        with run.attempt(name):
+            _save(path, place, result, record, run)
+
+    return write
+
+
+def _open(path: Path, run: _Run) -> _Opened | None:
+    """Read a photo, turn it upright, unless somebody said not to, and cut out what was asked for.
+
+    None: all of it was finished earlier.
+    """
+    digest = run.results.digest(path)
+    if run.results.has_all(digest, run.joins):
+        return None
     photo = Photo.open(path)
-    for note in photo.file.notes:
-        say(f"{path.name}: {note}")
-    if run.choice.no_turn or run.choice.crop:
-        return photo
-    upright = photo.upright(run.model.domain)
-    if upright.turned_deg:
-        say(f"{path.name}: {turn_warning(upright.turned_deg, '--no-turn')}")
-    return upright
+    notes = list(photo.file.notes)
+    if not (run.choice.no_turn or run.choice.crop):
+        photo = photo.upright(run.model.domain)
+        if photo.turned_deg:
+            notes.append(turn_warning(photo.turned_deg, "--no-turn"))
+    places = list(_places(photo, run))
+    for place in places:
+        with contextlib.suppress(UserError):  # told when this one is drawn
+            place.crop.pixels(run.model.resolution)
+    return _Opened(photo, digest, places, notes)
 
 
 def _draw(path: Path, place: Place, run: _Run, tell: Progress) -> Result:

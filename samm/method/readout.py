@@ -221,15 +221,15 @@ class _Level:
         self._step = max(r // EDGE, 1)
         self._missing = self._rows(area_resize(missing, r))
         weights = self._rows(area_resize(weight, r))  # (P, 1)
-        self._weight = weights / weights.sum()  # tr(D) is 1
+        weights = weights / weights.sum()  # tr(D) is 1
+        self._root = weights.sqrt()
         x = self._rows(feature)
-        center = (x * self._weight).sum(0).half().float()
-        x = x - center
-        scale = ((x.square() * self._weight).sum(0).sqrt() + LEAST_SCALE).half().float()
-        self._center, self._scale = center, scale
-        self._x = x / scale
-        self._weighted = self._x * self._weight
-        self._products = self._weighted.T @ self._x
+        self._center = (weights.T @ x)[0].half().float()
+        # Of all that follows, one matrix is kept, √D X: at 512² it has a quarter of a million rows.
+        x = (x - self._center).mul_(self._root)
+        self._scale = (x.norm(dim=0) + LEAST_SCALE).half().float()
+        self._x = x.div_(self._scale)
+        self._products = self._x.T @ self._x
         self._kind = "coarse" if r in COARSE else "fine"
 
     def factor(self, ridge: Mapping[str, float], probes: Tensor | None = None) -> Tensor:
@@ -238,17 +238,17 @@ class _Level:
         products.diagonal().add_(ridge[self._kind])
         if probes is not None:
             for probe in probes:
-                change = (self._rows(probe[None]) - self._center).div_(self._scale).sub_(self._x)
-                change.mul_(self._weight.sqrt())
+                change = (self._rows(probe[None]) - self._center).div_(self._scale).mul_(self._root)
+                change.sub_(self._x)
                 products.addmm_(change.T, change, alpha=HOLD / len(probes))
         return torch.linalg.cholesky(products)
 
     def fit(self, factor: Tensor, others: Tensor | None) -> Head:
         """Fit what the other levels' color (1, 3, r, r) leaves."""
         target = self._missing if others is None else self._missing - self._rows(others)
-        bias = (target * self._weight).sum(0)
+        bias = (target * self._root.square()).sum(0)
         # Xᵀ D R, whose three columns are quick as rows.
-        products = ((target - bias).T @ self._weighted).T
+        products = (((target - bias) * self._root).T @ self._x).T
         weight = torch.cholesky_solve(products, factor)
         parts = (self._center, self._scale, weight, bias)
         return Head(*(part.half().cpu() for part in parts))

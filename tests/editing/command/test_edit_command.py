@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from editing.command.__main__ import main
-from editing.command.edit import plain_options
+from editing.command.choices import plain_options
 from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.file import load_recipe
 from editing.recipe.recipe import ComponentEdit, Recipe, TextEdit

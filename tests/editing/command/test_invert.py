@@ -46,7 +46,7 @@ def test_a_bad_photo_is_reported_and_does_not_stop_the_rest(photos, tmp_path, ca
 
 def test_refining_and_tuning_are_options_and_reported(tmp_path):
     for name, steps in (("fast", ()), ("tuned", ("--refine", 2, "--tune", 1))):
-        assert run("invert", EXAMPLES / "hopper.jpg", "--out", tmp_path / name, *steps) == 0
+        assert run("invert", EXAMPLES / "hopper.jpg", "--masks", "--out", tmp_path / name, *steps) == 0
     fast, tuned = (json.loads((tmp_path / name / "hopper.json").read_text()) for name in ("fast", "tuned"))
     assert (fast["refined"], fast["tuned"]) == (0, 0)
     assert (tuned["refined"], tuned["tuned"]) == (2, 1)
