@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -46,6 +47,7 @@ from samm.pixels import to_u8
 __all__ = ["Edit", "edit", "edit_all", "move_code", "undrawn"]
 
 _AT_ONCE = 7  # drawings in one call of the generator: a strip
+_LATEST_KEPT = 2  # drawings of a photo: of a recipe and its base
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -134,13 +136,13 @@ def edit_all(
     """
     model = model or shared(inversion.preset)
     tools = tools or _tools_of(model)
-    model, size = drawing_model(model, inversion), size or model.resolution
+    size = size or model.resolution
     parts = [split(recipe, inversion) for recipe in recipes]
     edits = _draw(inversion, [rest for rest, _ in parts], model, tools, size)
     for i, (rest, turn) in enumerate(parts):
         if turn:
             code = move_code(inversion, recipes[i], tools)
-            flow = head_flow(inversion, turn, model, tools)
+            flow = head_flow(inversion, turn, drawing_model(model, inversion), tools)
             edits[i] = replace(_turned(edits[i], rest, flow), w_plus=code, recipe=recipes[i])
     return edits
 
@@ -182,7 +184,7 @@ def _draw(
     hairless = hairless_in(inversion) if colored else None
     bases = {i: base for i, recipe in wanted.items() if (base := _base(recipe))}
     each = list(dict.fromkeys([*wanted.values(), *bases.values()]))  # a grid's bases recur, and stand in it
-    drawn = dict(zip(each, _pictures(inversion, each, model, tools, size), strict=True))
+    drawn = _drawings(inversion, each, model, tools, size)
     for i, recipe in wanted.items():
         first = drawn[bases[i]].picture if i in bases else None
         edits[i] = _finish(inversion, crop, recipe, drawn[recipe], first, things, hairless)
@@ -206,10 +208,27 @@ class _Drawing:
     gathered: Tensor
 
 
+# What was drawn last of a photo. While a slider moves, the base of all its recipes is the same one.
+_LATEST: WeakKeyDictionary[Inversion, dict[tuple[Recipe, Model, Moves, int], _Drawing]] = WeakKeyDictionary()
+
+
+def _drawings(
+    inversion: Inversion, recipes: Sequence[Recipe], model: Model, tools: Moves, size: int
+) -> dict[Recipe, _Drawing]:
+    """Draw recipes, but for those among the photo's latest."""
+    latest = _LATEST.get(inversion, {})
+    drawn = {recipe: known for recipe in recipes if (known := latest.get((recipe, model, tools, size)))}
+    missing = [recipe for recipe in recipes if recipe not in drawn]
+    drawn |= zip(missing, _pictures(inversion, missing, model, tools, size), strict=True)
+    _LATEST[inversion] = {(recipe, model, tools, size): drawn[recipe] for recipe in recipes[-_LATEST_KEPT:]}
+    return drawn
+
+
 def _pictures(
     inversion: Inversion, recipes: Sequence[Recipe], model: Model, tools: Moves, size: int
 ) -> list[_Drawing]:
     """Draw recipes in two groups, since what the masks are taken from decides how they are drawn."""
+    model = drawing_model(model, inversion)
     codes = [move_code(inversion, recipe, tools) for recipe in recipes]
     styles = [
         _styles(inversion, code, recipe, model, tools) for code, recipe in zip(codes, recipes, strict=True)

@@ -1,6 +1,6 @@
-"""Pictures to send: before and after side by side, and a short film that fades from one to the other.
+"""Pictures to send: a portrait, before and after side by side, and a film that fades from one to the other.
 
-Both carry what other saved pictures carry, see `editing.recipe.file.provenance`: the XMP packet that calls
+All carry what other saved pictures carry, see `editing.recipe.file.provenance`: the XMP packet that calls
 the picture edited as it is, program and recipe as the EXIF fields Software and ImageDescription.
 
 Letters: H W pixels of a picture, C 3 or 4 channels.
@@ -16,15 +16,21 @@ from PIL import Image
 from editing.recipe.file import provenance
 from editing.recipe.recipe import Recipe
 
-__all__ = ["CARD_PX", "MORPH_PX", "card", "morph"]
+__all__ = ["CARD_PX", "MORPH_PX", "card", "jpeg", "morph"]
 
 CARD_PX = 1024  # largest edge of one picture of a card
 MORPH_PX = 512  # and of a film
 GAP = 0.012  # of the largest edge
 WHITE = (255, 255, 255)
 FADES = 12  # pictures between before and after
+QUALITY = 92  # of a JPEG
 HOLD = 0.3  # of the film's time, twice: each end stands still, and the fades have the rest
 _SOFTWARE, _DESCRIPTION = 0x0131, 0x010E  # EXIF 2.3, table 4
+
+
+def jpeg(picture_u8: np.ndarray, recipe: Recipe) -> bytes:
+    """Write a picture, uint8 (H, W, 3), as a JPEG: a seventh of a PNG's size in a fifteenth of its time."""
+    return _jpeg(Image.fromarray(picture_u8), recipe)
 
 
 def card(before_u8: np.ndarray, after_u8: np.ndarray, recipe: Recipe) -> bytes:
@@ -43,9 +49,7 @@ def card(before_u8: np.ndarray, after_u8: np.ndarray, recipe: Recipe) -> bytes:
     joined = Image.new("RGB", (2 * before.width + gap, before.height), WHITE)
     joined.paste(before)
     joined.paste(after, (before.width + gap, 0))
-    stream = io.BytesIO()
-    joined.save(stream, "JPEG", quality=90, **_texts(recipe))
-    return stream.getvalue()
+    return _jpeg(joined, recipe)
 
 
 def morph(before_u8: np.ndarray, after_u8: np.ndarray, recipe: Recipe, seconds: float = 2.0) -> bytes:
@@ -78,6 +82,12 @@ def morph(before_u8: np.ndarray, after_u8: np.ndarray, recipe: Recipe, seconds: 
         method=2,  # a third of the time of the usual 4
         **_texts(recipe),
     )
+    return stream.getvalue()
+
+
+def _jpeg(picture: Image.Image, recipe: Recipe) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=QUALITY, subsampling=0, **_texts(recipe))
     return stream.getvalue()
 
 

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from editing.edit import edit, edit_all
 from editing.moves.moves import Moves
-from editing.recipe.line import parse
 from editing.recipe.recipe import Recipe
 from editing.strip import grid, strip
 from samm.crop.crop import Photo
@@ -48,9 +47,10 @@ def list_stages(path: Path, model: Model) -> dict[str, Callable[[], object]]:
         refine_steps(view, keep_photo, model.generator, model.perceptual, w_plus, MAX_STEPS, descriptor)
         for _ in count()
     )
-    older, blonde = parse("age +2"), parse("blonde hair 0.8")
-    edited = edit(inversion, older, model, moves)
-    moves.text_move(blonde.texts[0], inversion)  # loads the text model
+    # Of a photo's latest drawings none is made again, so each edit that is timed is a little stronger.
+    older, blonde = ((f"{what}{1 + n / 1000}" for n in count()) for what in ("age +", "blonde hair "))
+    edited = edit(inversion, next(older), model, moves)
+    edit(inversion, next(blonde), model, moves)  # loads the text model
 
     def drawn_at(recipes: list[Recipe], size: int) -> object:
         return edit_all(inversion, recipes, model, moves, min(size, model.resolution))
@@ -64,8 +64,8 @@ def list_stages(path: Path, model: Model) -> dict[str, Callable[[], object]]:
         **_parts_of_drawing(inversion, view, aligned, model),
         "invert": lambda: invert(crop, model),
         "invert-without-readout": lambda: invert(crop, model, plain),
-        "edit": lambda: edit(inversion, older, model, moves).blended,
-        "words": lambda: edit(inversion, blonde, model, moves).blended,
+        "edit": lambda: edit(inversion, next(older), model, moves).blended,
+        "words": lambda: edit(inversion, next(blonde), model, moves).blended,
         "gather-and-blend": lambda: replace(inversion).blended,
         "mask-strength": lambda: replace(inversion, strength=1.5).blended,
         "strip": lambda: drawn_at(strip(Recipe(), "age"), _STRIP_PX),

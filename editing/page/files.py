@@ -10,6 +10,7 @@ import secrets
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from editing.page.gate import EXAMPLES, GATE, has_example
 from editing.recipe.file import provenance
 from editing.recipe.line import slug
 from editing.recipe.recipe import Recipe
+from editing.share import QUALITY, jpeg
 from samm.crop.png import png_bytes, write_at_once
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "put",
     "put_away",
     "save_picture",
+    "show_picture",
     "sweep",
 ]
 
@@ -97,23 +100,37 @@ def put(picture_u8: np.ndarray, folder: Path, extension: str = "png") -> str:
         if extension == "png":
             stream.write(png_bytes(picture_u8))
         else:
-            Image.fromarray(picture_u8[..., :3]).save(stream, "JPEG", quality=90)  # JPEG has no opacity
+            picture = Image.fromarray(picture_u8[..., :3])  # JPEG has no opacity
+            picture.save(stream, "JPEG", quality=QUALITY, subsampling=0)
         write_at_once(stream.getvalue(), path)  # another handler of the visit may look for it
     return str(path)
 
 
+def show_picture(picture_u8: np.ndarray, folder: Path, recipe: Recipe) -> str:
+    """Write a result to look at, a JPEG, unless it is there already; returns its path.
+
+    Recipe and provenance are inside, as in what is taken home: browsers save what they show, too.
+    """
+    return _result(picture_u8, folder, recipe, "jpg", lambda: jpeg(picture_u8, recipe))
+
+
 def save_picture(picture_u8: np.ndarray, folder: Path, recipe: Recipe) -> str:
-    """Write a PNG to show and to take home, unless it is there already; returns its path.
+    """Write a PNG to take home, unless it is there already; returns its path.
 
     Recipe and provenance are inside.
     """
-    text = provenance(recipe)
-    made = folder / f"made_{_digest(picture_u8, *text.values())}"
-    for path in made.glob("*.png"):
+    return _result(picture_u8, folder, recipe, "png", lambda: png_bytes(picture_u8, provenance(recipe)))
+
+
+def _result(
+    picture_u8: np.ndarray, folder: Path, recipe: Recipe, extension: str, encode: Callable[[], bytes]
+) -> str:
+    made = folder / f"made_{_digest(picture_u8, *provenance(recipe).values())}"
+    for path in made.glob(f"*.{extension}"):
         return str(path)
     made.mkdir(mode=0o700, exist_ok=True)
-    path = made / name_of(recipe, "", "png")
-    write_at_once(png_bytes(picture_u8, text), path)
+    path = made / name_of(recipe, "", extension)
+    write_at_once(encode(), path)
     return str(path)
 
 

@@ -28,7 +28,19 @@ import samm
 from editing import hats
 from editing.edit import Edit, edit, edit_all
 from editing.page.folders import is_full
-from editing.page.line import EDIT, INVERSION, PREVIEW, STEP, STRIP, Breathing, Kind, Line, Place, Turn
+from editing.page.line import (
+    EDIT,
+    INVERSION,
+    PREVIEW,
+    REHEARSAL,
+    STEP,
+    STRIP,
+    Breathing,
+    Kind,
+    Line,
+    Place,
+    Turn,
+)
 from editing.page.sentences import DISK_FULL
 from editing.recipe.recipe import Recipe
 from editing.moves.moves import Moves
@@ -52,6 +64,7 @@ __all__ = [
     "missing",
     "our_fault",
     "refine_on_gpu",
+    "rehearse",
     "resolution",
     "strip_on_gpu",
     "tune_on_gpu",
@@ -230,6 +243,12 @@ def _prepare(moves: Moves) -> None:
         hats.prepare()
     except samm.WeightsError as error:  # said again, to the visitor, when words are used
         log.warning("%s", error)
+
+
+def rehearse(crop: Crop) -> None:
+    """Invert once while nobody waits, since the first time takes half as long again."""
+    if not ZERO_GPU:
+        _carefully(lambda engine, tell: engine.invert(crop, tell), REHEARSAL)
 
 
 # ZeroGPU asks for plain functions of a module. `tell` is None where it cannot be pickled.

@@ -70,7 +70,7 @@ def example(name: str, model: Model) -> Example | None:
         edit=pack_edit(edit),
         before=files.put(inversion.photo_u8, folder, "jpg"),
         plain=files.put(thumbnail(inversion.blended), folder, "jpg"),
-        after=files.save_picture(edit.blended, folder, edit.recipe),
+        after=files.show_picture(edit.blended, folder, edit.recipe),
         small=files.put(thumbnail(edit.blended), folder, "jpg"),
         previews={key: files.put(preview, folder, "jpg") for key, preview in opened.previews.items()},
     )

@@ -33,6 +33,7 @@ __all__ = [
     "Line",
     "PREVIEW",
     "Place",
+    "REHEARSAL",
     "Turn",
 ]
 
@@ -62,6 +63,7 @@ PREVIEW = Kind("preview", 0, 0.2)  # of an edit whose slider still moves
 TILE = Kind("tile", 0, 0.5)  # one of them
 STRIP = Kind("strip", 1, 0.5)  # one picture of it
 STEP = Kind("step", 2, 1.5)  # of an improvement in the background
+REHEARSAL = Kind("rehearsal", 2, 4.0)  # of an inversion, before anybody asks for one
 IMPROVEMENT = Kind("improvement", 2, 120.0)  # all steps of one, in the line for them
 
 

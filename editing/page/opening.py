@@ -62,15 +62,18 @@ def first_seen() -> Visit:
 
 
 def warm_up() -> None:
-    """Load in the background what opens an example, and then an edit, at once."""
+    """Load in the background what opens an example, and then an edit or a photo, at once."""
 
     def work() -> None:
+        assert opened
         for name in EDITS:
             shipped(name)
         gpu.warm_up()
         likeness.prepare()
+        gpu.rehearse(unpack(opened.inversion).crop)
 
-    if welcome():
+    opened = welcome()
+    if opened:
         Thread(target=work, name="examples", daemon=True).start()
 
 

@@ -10,6 +10,7 @@ import io
 import os
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
@@ -34,6 +35,7 @@ __all__ = [
     "PackedEdit",
     "PackedInversion",
     "forget",
+    "hold",
     "pack",
     "pack_edit",
     "ready",
@@ -85,11 +87,14 @@ class PackedEdit:
 
 def pack(inversion: Inversion, folder: Path) -> PackedInversion:
     """Compress an inversion; what tuning added to the generator goes into a file in the visit's folder."""
+    with ThreadPoolExecutor() as threads:
+        anchor = inversion.anchor if inversion.anchor is None else threads.submit(_compress, inversion.anchor)
+        photo, aligned = threads.map(_compress, (inversion.photo_u8, inversion.aligned))
     return PackedInversion(
         crop=inversion.crop.light(),
-        photo=_compress(inversion.photo_u8),
-        aligned=_compress(inversion.aligned),
-        anchor=None if inversion.anchor is None else _compress(inversion.anchor),
+        photo=photo,
+        aligned=aligned,
+        anchor=anchor and anchor.result(),
         tuned=_put_weights(inversion.tuned, folder) if inversion.tuned else None,
         rest=_rest(inversion, "crop", "aligned_pm1", "anchor", "generated", "tuned"),
     )
@@ -125,9 +130,21 @@ def unpack_edit(packed: PackedEdit, crop: Crop) -> Edit:
     return Edit(crop=crop, aligned_pm1=to_pm1(_expand(packed.aligned)), gathered=gathered, **packed.rest)
 
 
+def hold(crop: Crop) -> Crop:
+    """Give a crop as `Crop.light`, whose pixels `ready` finds while it is one of those worked with last."""
+    light = crop.light()
+    _cut(light).update(crop.cut)
+    return light
+
+
 def ready(crop: Crop) -> Crop:
     """Give a crop whose photo keeps its pixels while it is the one that is worked with."""
-    return replace(crop, photo=_held(crop.photo), cut={})
+    return replace(crop, photo=_held(crop.photo), cut=_cut(crop))
+
+
+@lru_cache(maxsize=4)
+def _cut(crop: Crop) -> dict[int, np.ndarray]:
+    return {}
 
 
 @lru_cache(maxsize=1)
@@ -137,7 +154,7 @@ def _held(photo: Photo) -> Photo:
 
 def forget() -> None:
     """Drop what is held ready to use; called when a visitor leaves."""
-    for held in (unpack, unpack_edit, _held):
+    for held in (unpack, unpack_edit, _held, _cut):
         held.cache_clear()
 
 

@@ -39,8 +39,8 @@ class Download:
 
 
 def portrait(visit: Inverted, edited: Edit) -> str:
-    """Give the result, which lies there already."""
-    return visit.after
+    """Write the result, as the page shows it, without loss."""
+    return save_picture(edited.blended, visit.folder, visit.recipe)
 
 
 def photo(visit: Inverted, edited: Edit) -> str:

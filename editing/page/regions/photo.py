@@ -14,7 +14,7 @@ from editing.page import files, gpu, ids
 from editing.page.gate import EXAMPLES, GATE
 from editing.page.line import INVERSION
 from editing.page.opening import open_example, shipped
-from editing.page.packing import ready
+from editing.page.packing import hold, ready
 from editing.page.parts import Part, Updates, row_of_pictures
 from editing.page.pictures import face_strip, present, thinned
 from editing.page.presence import presence
@@ -30,6 +30,7 @@ from samm.crop.crop import Crop, Photo
 from samm.crop.faces import NO_FACE
 from samm.crop.photographed import NOT_A_FACE
 from samm.crop.turn import turn_warning
+from samm.pixels import shrunk
 
 __all__ = ["OPENED", "PART", "cleared_for", "look_for_faces", "on_example", "on_photo", "on_use", "take_face"]
 
@@ -198,13 +199,14 @@ def take_face(visit: Visit, opened: Opened, crop: Crop) -> Updates:
     """Take a face, but ask first where it does not look like a photographed one."""
     warnings = crop.warnings
     warn([warning for warning in warnings if warning != NOT_A_FACE])
-    asks, light = NOT_A_FACE in warnings, crop.light()
+    pixels = crop.pixels(gpu.resolution() or SMALL_PX)  # as the inversion needs them, too
+    asks, light = NOT_A_FACE in warnings, hold(crop)
     begun = visit.begun(opened, None if asks else light, light if asks else None)
     return {
         ids.VISIT: replace(begun, people=visit.people),
         ids.COMPARE: gr.ImageSlider(visible="hidden"),
         ids.STAGE: gr.Image(
-            value=files.put(crop.pixels(SMALL_PX), opened.folder, "jpg"),
+            value=files.put(shrunk(pixels, SMALL_PX), opened.folder, "jpg"),
             alt_text="Your face, before anything is drawn",
             visible=True,
         ),

@@ -46,11 +46,11 @@ PAINTED = """() => {
     const pair = [...document.querySelectorAll("#compare img")];
     return pair.length === 2 && pair.every(image => image.complete && image.naturalWidth >= 256);
 }"""
-# Whether the stage's other picture is there and is not one from before, nor a preview, which is a JPEG.
+# Whether the stage's other picture is there and is not one from before, nor a preview, which has no name.
 _OTHER = """before => {
     const image = document.querySelectorAll("#compare img")[1];
     const source = image?.getAttribute("src");
-    return source && source !== before && !source.endsWith(".jpg") && image.complete;
+    return source && source !== before && !source.includes("/view_") && image.complete;
 }"""
 OLDEST = f"+{ATTRIBUTES['age'].safe[1]:.1f}"  # the end of the slider
 CANVAS_PX = 512  # edge of the mask editor's picture
