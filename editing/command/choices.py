@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+import torch
 
 from editing.recipe.attributes import canonical
 from samm.errors import OptionError
@@ -73,7 +76,13 @@ class ModelChoice:
     def of(args: argparse.Namespace) -> ModelChoice:
         """Read the model arguments, but for the mask strength."""
         return ModelChoice(
-            args.preset, args.device, args.precision, args.steps, args.iterations, args.refine, args.tune
+            args.preset,
+            _device(args.device),
+            args.precision,
+            args.steps,
+            args.iterations,
+            args.refine,
+            args.tune,
         )
 
     def options(self, model: Model) -> Options:
@@ -137,6 +146,12 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", default="mobile", help=f"one of {', '.join(PRESETS)}")
     parser.add_argument("--device", help="cpu or cuda; default: a GPU where there is one")
     parser.add_argument("--precision", default="fp32", help=f"one of {', '.join(PRECISIONS)}")
+
+
+def _device(named: str | None) -> str | None:
+    """Give a process that torchrun started the GPU of its own, where none is named."""
+    local = os.environ.get("LOCAL_RANK")
+    return f"cuda:{local}" if not named and local and torch.cuda.is_available() else named
 
 
 def whole_number(text: str) -> int:

@@ -1,16 +1,19 @@
 """The loop over photos: list them, find what to crop, invert it, hand it to a command; no failure ends it.
 
-While one photo is drawn, the next is read and cropped, and the results of the one before are written.
+While one photo is drawn, the next is read and cropped, and the results of the one before are written. Several
+processes, on one machine or many, that `torchrun` started share a list without a word between them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol
 
@@ -30,7 +33,7 @@ from samm.inversion import Inversion, Options, Progress, invert
 from samm.models import Model
 from samm.picture import Picture
 
-__all__ = ["Job", "Place", "Result", "each_photo", "expand"]
+__all__ = ["Job", "Place", "Result", "each_photo", "expand", "own_share"]
 
 _WHOLE = "_whole.png"
 
@@ -167,6 +170,7 @@ def each_photo(choice: PhotoChoice, model: Model, options: Options, job: Job) ->
         (model.preset, model.precision, options, choice.face, choice.crop, choice.whole_photo, choice.no_turn)
     )
     results = open_results(choice.out, settings + job.settings, choice.resume)
+    paths = own_share(paths)
     with (
         ThreadPoolExecutor(1, "read") as reader,
         ThreadPoolExecutor(1, "write") as writer,
@@ -189,6 +193,8 @@ def _ahead(
     reader: ThreadPoolExecutor, paths: Sequence[Path], run: _Run
 ) -> Iterator[tuple[Path, Future[_Opened | None]]]:
     """Give each photo, being opened; the next is begun when one is asked for."""
+    if not paths:
+        return
     following = reader.submit(_open, paths[0], run)
     for number, path in enumerate(paths, 1):
         opening = following
@@ -222,6 +228,17 @@ def expand(names: Iterable[Path], out: Path | None = None) -> tuple[list[Path], 
     if skipped and out is not None:
         complain("Left out: " + ", ".join(f"{count} × {why}" for why, count in skipped.items()) + ".")
     return list(photos.values()), failures
+
+
+def own_share(paths: Sequence[Path]) -> list[Path]:
+    """Give what this one of the processes that torchrun started works on; all where it started none.
+
+    Photos whose results may get the same name fall to the same process, which numbers them.
+    """
+    rank, count = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    names = [os.fsencode(re.sub(r"(_face\d+)?(-\d+)*$", "", path.stem.casefold())) for path in paths]
+    numbers = [int.from_bytes(blake2b(name, digest_size=8).digest(), "big") for name in names]
+    return [path for path, number in zip(paths, numbers, strict=True) if number % count == rank]
 
 
 def _one_photo(path: Path, opened: _Opened | None, run: _Run, tell: Progress) -> None:

@@ -142,7 +142,8 @@ def test_ctrl_c_keeps_what_is_finished_and_nothing_else(photos, tmp_path, capsys
 
 def test_ctrl_c_during_the_first_seconds_is_one_sentence(tmp_path):
     """Also where a library turns it into an error of its own."""
-    slow = "try: time.sleep(60)\nexcept BaseException: raise ImportError"
+    # In short naps, as a signal that comes just before one does not end it.
+    slow = "try:\n    for _ in range(600): time.sleep(0.1)\nexcept BaseException: raise ImportError"
     (tmp_path / "torch.py").write_text(f"import time\nprint('importing', flush=True)\n{slow}")
     started = subprocess.Popen(
         [sys.executable, "-m", "samm", "edit", "x.jpg", "--out", "x"],
@@ -295,6 +296,27 @@ def test_resume_makes_anew_what_was_made_otherwise(other, photos, tmp_path, caps
     (out / "a-2_edit.png").unlink()
     assert run(photos / "a.jpg", out, "--resume", *other) == 0
     assert "finished earlier" not in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_processes_of_torchrun_share_a_folder(photos, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    shutil.copy(PHOTO, photos / "g.jpg")
+    made = []
+    for rank in "01":
+        monkeypatch.setenv("RANK", rank)
+        assert run(photos, tmp_path / rank) == 0
+        made.append(names(tmp_path / rank))
+    assert made[0]
+    assert made[1]
+    assert made[0].isdisjoint(made[1])
+    assert made[0] | made[1] == results(*"abcg")
+    # Names that results could share stay together, so that they are numbered and not written over.
+    alike = [Path(name) for name in ("a.jpg", "more/A.png", "a-2.jpg", "a_face1.jpg", "a_face1-3.jpg")]
+    shares = []
+    for rank in "01":
+        monkeypatch.setenv("RANK", rank)
+        shares.append(loop.own_share(alike))
+    assert sorted(map(len, shares)) == [0, 5]
 
 
 # Several faces ----------------------------------------------------------------------------------------------
