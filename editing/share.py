@@ -16,21 +16,27 @@ from PIL import Image
 from editing.recipe.file import provenance
 from editing.recipe.recipe import Recipe
 
-__all__ = ["CARD_PX", "MORPH_PX", "card", "jpeg", "morph"]
+__all__ = ["CARD_PX", "MORPH_PX", "card", "morph", "webp"]
 
 CARD_PX = 1024  # largest edge of one picture of a card
 MORPH_PX = 512  # and of a film
 GAP = 0.012  # of the largest edge
 WHITE = (255, 255, 255)
 FADES = 12  # pictures between before and after
-QUALITY = 92  # of a JPEG
 HOLD = 0.3  # of the film's time, twice: each end stands still, and the fades have the rest
 _SOFTWARE, _DESCRIPTION = 0x0131, 0x010E  # EXIF 2.3, table 4
 
 
-def jpeg(picture_u8: np.ndarray, recipe: Recipe) -> bytes:
-    """Write a picture, uint8 (H, W, 3), as a JPEG: a seventh of a PNG's size in a fifteenth of its time."""
-    return _jpeg(Image.fromarray(picture_u8), recipe)
+def webp(picture_u8: np.ndarray, recipe: Recipe | None = None) -> bytes:
+    """Write a picture, uint8 (H, W, 3), without loss: three quarters of a PNG's size in half of its time.
+
+    Args:
+        picture_u8: uint8 (H, W, 3).
+        recipe: what was changed; None for a picture that says nothing of that.
+    """
+    stream, texts = io.BytesIO(), _texts(recipe) if recipe else {}
+    Image.fromarray(picture_u8).save(stream, "WEBP", lossless=True, method=0, quality=0, **texts)
+    return stream.getvalue()
 
 
 def card(before_u8: np.ndarray, after_u8: np.ndarray, recipe: Recipe) -> bytes:
@@ -49,7 +55,9 @@ def card(before_u8: np.ndarray, after_u8: np.ndarray, recipe: Recipe) -> bytes:
     joined = Image.new("RGB", (2 * before.width + gap, before.height), WHITE)
     joined.paste(before)
     joined.paste(after, (before.width + gap, 0))
-    return _jpeg(joined, recipe)
+    stream = io.BytesIO()
+    joined.save(stream, "JPEG", quality=90, **_texts(recipe))
+    return stream.getvalue()
 
 
 def morph(before_u8: np.ndarray, after_u8: np.ndarray, recipe: Recipe, seconds: float = 2.0) -> bytes:
@@ -82,12 +90,6 @@ def morph(before_u8: np.ndarray, after_u8: np.ndarray, recipe: Recipe, seconds: 
         method=2,  # a third of the time of the usual 4
         **_texts(recipe),
     )
-    return stream.getvalue()
-
-
-def _jpeg(picture: Image.Image, recipe: Recipe) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=QUALITY, subsampling=0, **_texts(recipe))
     return stream.getvalue()
 
 

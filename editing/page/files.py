@@ -22,7 +22,7 @@ from editing.page.gate import EXAMPLES, GATE, has_example
 from editing.recipe.file import provenance
 from editing.recipe.line import slug
 from editing.recipe.recipe import Recipe
-from editing.share import QUALITY, jpeg
+from editing.share import webp
 from samm.crop.png import png_bytes, write_at_once
 
 __all__ = [
@@ -35,11 +35,13 @@ __all__ = [
     "new_folder",
     "put",
     "put_away",
+    "put_webp",
     "save_picture",
     "show_picture",
     "sweep",
 ]
 
+_LOSSLESS = {"png": png_bytes, "webp": webp}
 LIVES_S = 3000  # with a sweep every ten minutes, gone within the hour that the page promises
 
 
@@ -97,39 +99,44 @@ def put(picture_u8: np.ndarray, folder: Path, extension: str = "png") -> str:
     path = folder / f"view_{_digest(picture_u8)}.{extension}"
     if not path.exists():
         stream = io.BytesIO()
-        if extension == "png":
-            stream.write(png_bytes(picture_u8))
+        if extension in _LOSSLESS:
+            stream.write(_LOSSLESS[extension](picture_u8))
         else:
             picture = Image.fromarray(picture_u8[..., :3])  # JPEG has no opacity
-            picture.save(stream, "JPEG", quality=QUALITY, subsampling=0)
+            picture.save(stream, "JPEG", quality=90)
         write_at_once(stream.getvalue(), path)  # another handler of the visit may look for it
     return str(path)
 
 
 def show_picture(picture_u8: np.ndarray, folder: Path, recipe: Recipe) -> str:
-    """Write a result to look at, a JPEG, unless it is there already; returns its path.
+    """Write a result to look at, a WebP, unless it is there already; returns its path.
 
     Recipe and provenance are inside, as in what is taken home: browsers save what they show, too.
     """
-    return _result(picture_u8, folder, recipe, "jpg", lambda: jpeg(picture_u8, recipe))
+    return _result(picture_u8, folder, recipe, "webp", lambda: webp(picture_u8, recipe))
 
 
-def save_picture(picture_u8: np.ndarray, folder: Path, recipe: Recipe) -> str:
+def save_picture(picture_u8: np.ndarray, folder: Path, recipe: Recipe, what: str = "") -> str:
     """Write a PNG to take home, unless it is there already; returns its path.
 
-    Recipe and provenance are inside.
+    Recipe and provenance are inside; `what` it shows ends its name.
     """
-    return _result(picture_u8, folder, recipe, "png", lambda: png_bytes(picture_u8, provenance(recipe)))
+    return _result(picture_u8, folder, recipe, "png", lambda: png_bytes(picture_u8, provenance(recipe)), what)
 
 
 def _result(
-    picture_u8: np.ndarray, folder: Path, recipe: Recipe, extension: str, encode: Callable[[], bytes]
+    picture_u8: np.ndarray,
+    folder: Path,
+    recipe: Recipe,
+    extension: str,
+    encode: Callable[[], bytes],
+    what: str = "",
 ) -> str:
     made = folder / f"made_{_digest(picture_u8, *provenance(recipe).values())}"
     for path in made.glob(f"*.{extension}"):
         return str(path)
     made.mkdir(mode=0o700, exist_ok=True)
-    path = made / name_of(recipe, "", extension)
+    path = made / name_of(recipe, what, extension)
     write_at_once(encode(), path)
     return str(path)
 
@@ -139,6 +146,13 @@ def _digest(picture_u8: np.ndarray, *text: str) -> str:
     digest = hashlib.blake2b(picture_u8.tobytes(), digest_size=16)
     digest.update("\n".join((str(picture_u8.shape), *text)).encode())
     return digest.hexdigest()
+
+
+def put_webp(data: bytes, folder: Path) -> str:
+    """Write a picture that is a WebP already, see `put`."""
+    path = folder / f"view_{hashlib.blake2b(data, digest_size=16).hexdigest()}.webp"
+    write_at_once(data, path)
+    return str(path)
 
 
 def put_away(data: bytes, folder: Path, name: str) -> str:

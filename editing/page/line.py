@@ -57,13 +57,13 @@ class Kind:
     guess_s: float
 
 
-INVERSION = Kind("inversion", 0, 4.0)
-EDIT = Kind("edit", 0, 1.0)
+INVERSION = Kind("inversion", 0, 2.0)
+EDIT = Kind("edit", 0, 0.5)
 PREVIEW = Kind("preview", 0, 0.2)  # of an edit whose slider still moves
 TILE = Kind("tile", 0, 0.5)  # one of them
 STRIP = Kind("strip", 1, 0.5)  # one picture of it
-STEP = Kind("step", 2, 1.5)  # of an improvement in the background
-REHEARSAL = Kind("rehearsal", 2, 4.0)  # of an inversion, before anybody asks for one
+STEP = Kind("step", 2, 0.5)  # of an improvement in the background
+REHEARSAL = Kind("rehearsal", 2, 3.0)  # of an inversion, before anybody asks for one
 IMPROVEMENT = Kind("improvement", 2, 120.0)  # all steps of one, in the line for them
 
 

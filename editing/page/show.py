@@ -64,7 +64,7 @@ def pictures(visit: Inverted, edited: Edit) -> Updates:
     one = overlay(edited) if visit.overlay else view_of(visit, edited)
     pair = visit.view == COMPARE and not visit.overlay
     is_result = one.picture is edited.blended
-    picture = visit.after if is_result else files.put(one.picture, visit.folder, "jpg")
+    picture = visit.after if is_result else files.put(one.picture, visit.folder, "webp")
     brush = visit.brushing
     return {
         ids.COMPARE: gr.ImageSlider(value=(visit.before, visit.after), visible=True)
@@ -82,7 +82,7 @@ def canvas(visit: Inverted, edited: Edit) -> Updates:
     if not visit.brushing:
         return {ids.BRUSH: gr.ImageEditor(visible=False)}
     step = max(1, edited.size // PAINT_PX)
-    background = files.put(edited.blended[::step, ::step], visit.folder, "jpg")
+    background = files.put(edited.blended[::step, ::step], visit.folder, "webp")
     layers = []
     if visit.paint:
         keep, draw = visit.paint.areas

