@@ -60,8 +60,9 @@ def protocol(comparison: Comparison, measured: int, asked: int, with_fid: bool) 
 
 
 _IDENTITY = (
-    "Identity: cosine of FaceRes (MobileNet-v1, VGGFace2) at 224² on the whole crop, no part of any loss "
-    "here; different people score about .42, one in a hundred above .60; not ArcFace."
+    "Identity: cosine of FaceRes (MobileNet-v1, VGGFace2) at 224² on the whole crop; refinement and tuning "
+    "have it in their loss, nothing else here has; different people score about .42, one in a hundred above "
+    ".60; not ArcFace."
 )
 
 
