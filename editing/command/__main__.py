@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
-def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+def _parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     """Know the command that was named, or all where none was: most bring libraries that others do without."""
     parser = argparse.ArgumentParser(
         prog="python -m samm", description="Invert and edit photos of faces, or cars, with SAMM."

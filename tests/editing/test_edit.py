@@ -1,7 +1,9 @@
 """Edits on the tiny preset: what is exact, what only blends again, mask rules, strips, and the tools."""
 
 import pickle
+import sys
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytest
@@ -32,8 +34,9 @@ OLDER = Recipe({"age": 2.0}, masks="reuse")
 
 @pytest.fixture
 def drawn(tiny, monkeypatch) -> list[int]:
-    """Note how many pictures each call of the generator draws."""
+    """Note how many pictures each call of the generator draws; none is there from an earlier test."""
     calls, draw = [], tiny.generator.draw
+    monkeypatch.setattr(sys.modules[edit.__module__], "_LATEST", WeakKeyDictionary())
 
     def count(styles, *args, **options):
         calls.append(len(styles[0]))
@@ -250,6 +253,19 @@ def test_several_recipes_are_each_alone_and_in_order(small, tiny, tools, drawn):
         assert differ(edited.blended, alone.blended) <= 1
         assert torch.equal(edited.w_plus, alone.w_plus)
         torch.testing.assert_close(edited.keep_photo, alone.keep_photo, atol=2e-3, rtol=0)
+
+
+def test_while_one_slider_moves_the_rest_of_the_recipe_is_drawn_once(small, tiny, tools, drawn):
+    recipes = [Recipe({"age": 2.0, "smile": strength}) for strength in (0.5, 1.0, 1.5)]
+    moved = [edit(small, recipe, tiny, tools) for recipe in recipes]
+    assert drawn == [1, 1, 1, 1]  # the age alone, and each smile
+    edit_all(small, recipes[2:], tiny, tools, 128)
+    assert drawn == [1, 1, 1, 1, 1, 1]  # of another size
+    copy = replace(small)
+    for recipe, edited in zip(recipes, moved, strict=True):
+        afresh = edit(copy, recipe, tiny, tools)
+        assert np.array_equal(edited.aligned, afresh.aligned)
+        assert torch.equal(edited.keep_photo, afresh.keep_photo)
 
 
 def test_small_pictures_are_the_large_ones_averaged(older, small, tiny, tools):
