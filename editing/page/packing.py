@@ -41,6 +41,7 @@ __all__ = [
     "pack_edit",
     "ready",
     "unpack",
+    "unpack_crop",
     "unpack_edit",
 ]
 
@@ -64,6 +65,11 @@ class PackedInversion:
     anchor: bytes | None
     tuned: Path | None
     rest: Mapping[str, Any]
+
+    @property
+    def masks(self) -> Mapping[int, Tensor]:
+        """Those of the levels, see `Inversion`."""
+        return self.rest["masks"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,12 +115,18 @@ def unpack(packed: PackedInversion) -> Inversion:
         PhotoError: its tuned weights have been deleted with the visit.
     """
     return Inversion(
-        crop=packed.crop.light().with_pixels(_expand(packed.photo)),
+        crop=unpack_crop(packed),
         aligned_pm1=to_pm1(_expand(packed.aligned)),
         anchor=_expand(packed.anchor) if packed.anchor else None,
         tuned=_read_weights(packed.tuned) if packed.tuned else {},
         **packed.rest,
     )
+
+
+@lru_cache(maxsize=4)
+def unpack_crop(packed: PackedInversion) -> Crop:
+    """Give the crop of an inversion with its pixels; an edit needs no more of it."""
+    return packed.crop.light().with_pixels(_expand(packed.photo))
 
 
 def pack_edit(edit: Edit) -> PackedEdit:
@@ -155,7 +167,7 @@ def _held(photo: Photo) -> Photo:
 
 def forget() -> None:
     """Drop what is held ready to use; called when a visitor leaves."""
-    for held in (unpack, unpack_edit, _held, _cut):
+    for held in (unpack, unpack_crop, unpack_edit, _held, _cut):
         held.cache_clear()
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageDraw
+from torch import Tensor
 
 from editing.edit import Edit, undrawn
-from editing.page.packing import ready, unpack, unpack_edit
+from editing.page.packing import ready, unpack, unpack_crop, unpack_edit
 from editing.page.sentences import BLENDED, GENERATED, KEPT, WHOLE
 from editing.page.session import Inverted
 from editing.people import everybody
 from editing.recipe.line import describe
 from editing.recipe.recipe import Recipe
 from samm.crop.crop import Crop
-from samm.inversion import Inversion
 from samm.networks.ops import area_resize
 from samm.pixels import mask_to_u8, shrunk
 
@@ -57,11 +57,10 @@ class Shown:
 def present(visit: Inverted, recipe: Recipe | None = None) -> Edit:
     """Blend the visit's last drawing with its paint, at the mask strength of `recipe` or its own."""
     recipe = recipe or visit.recipe
-    inversion = unpack(visit.inversion)
     if visit.edit is None:
-        edited = undrawn(inversion, recipe)
+        edited = undrawn(unpack(visit.inversion), recipe)
     else:
-        edited = unpack_edit(visit.edit, inversion.crop)
+        edited = unpack_edit(visit.edit, unpack_crop(visit.inversion))
         edited = replace(edited, recipe=replace(edited.recipe, mask_strength=recipe.mask_strength))
     return painted(visit, edited)
 
@@ -121,9 +120,9 @@ def kept_mask(edited: Edit) -> Shown:
     return Shown(mask_to_u8(small), f"Mask: white is kept from your photo, {100 * edited.kept:.0f} %")
 
 
-def mask_items(inversion: Inversion, kept: Shown, edited: Edit) -> list[tuple[np.ndarray, str]]:
+def mask_items(masks: Mapping[int, Tensor], kept: Shown, edited: Edit) -> list[tuple[np.ndarray, str]]:
     """Give the level masks, coarsest first, and the mask of the present picture, with captions."""
-    items = [(mask_to_u8(mask), r, mask) for r, mask in inversion.masks.items()]
+    items = [(mask_to_u8(mask), r, mask) for r, mask in masks.items()]
     items.append((kept.picture, edited.size, edited.keep_photo))
     return [(shown, f"{r}×{r} · {100 * mask.mean():.0f} % kept") for shown, r, mask in items]
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from editing.edit import Edit
 from editing.page import files, ids
-from editing.page.packing import unpack
 from editing.page.parts import Updates
 from editing.page.pictures import kept_mask, kept_share, mask_items, overlay, view_of
 from editing.page.sentences import COMPARE, say
@@ -37,18 +36,18 @@ def cleared() -> Updates:
     }
 
 
-def shown(visit: Inverted, edited: Edit) -> Updates:
-    """Show a visit's picture, and say how it was made."""
+def shown(visit: Inverted, edited: Edit, file: str = "") -> Updates:
+    """Show a visit's picture, and say how it was made; see `result`."""
     recipe = visit.recipe
     made = "No changes" if recipe == Recipe() else f"Edited: {describe(recipe)}"
-    return {**result(visit, edited), ids.STATUS: say(f"{made}. {kept_share(edited)}")}
+    return {**result(visit, edited, file), ids.STATUS: say(f"{made}. {kept_share(edited)}")}
 
 
-def result(visit: Inverted, edited: Edit) -> Updates:
-    """Write the result to a file, and give everything on the page that depends on it."""
-    visit = replace(visit, after=files.show_picture(edited.blended, visit.folder, visit.recipe))
+def result(visit: Inverted, edited: Edit, file: str = "") -> Updates:
+    """Write the result to a file, if it is in none yet, and give all on the page that depends on it."""
+    visit = replace(visit, after=file or files.show_picture(edited.blended, visit.folder, visit.recipe))
     kept = kept_mask(edited)
-    masks = put_all(mask_items(unpack(visit.inversion), kept, edited), visit.folder)
+    masks = put_all(mask_items(visit.inversion.masks, kept, edited), visit.folder)
     return {
         ids.VISIT: visit,
         ids.FOLLOWED: visit,

@@ -62,7 +62,7 @@ def _first_masks() -> list[tuple[str, str]] | None:
     if example is None or edited is None:
         return None
     inversion = unpack(example.inversion)
-    return put_all(mask_items(inversion, kept_mask(edited), edited), files.lasting_folder())
+    return put_all(mask_items(inversion.masks, kept_mask(edited), edited), files.lasting_folder())
 
 
 def wire(wiring: Wiring) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import gradio as gr
 from editing.kept import pair
 from editing.page import files, gpu, ids
 from editing.page.gate import EXAMPLES, GATE
+from editing.page.kept import Example
 from editing.page.line import INVERSION
 from editing.page.opening import open_example, shipped
 from editing.page.packing import hold, ready
@@ -105,7 +107,7 @@ def on_example(visit: Visit, index: int) -> Iterator[Updates]:
         return
     example = shipped(name)
     assert example
-    updates = shown(opened, present(opened))
+    updates = shown(opened, present(opened), opened.after)
     yield {
         **cleared_for(opened),
         **updates,
@@ -113,8 +115,13 @@ def on_example(visit: Visit, index: int) -> Iterator[Updates]:
         **{TILES[key]: gr.Button(icon=file) for key, file in example.previews.items()},
         ids.PHOTO: None,
         ids.SOURCE: gr.Accordion(open=False),
-        **crop_controls(ready(opened.crop), opened.folder),
+        **_crop_of(example),
     }
+
+
+@lru_cache(maxsize=len(CAPTIONS))
+def _crop_of(example: Example) -> Updates:
+    return crop_controls(example.inversion.crop, files.lasting_folder())
 
 
 def on_use(visit: Visit, upload: dict | None) -> Iterator[Updates]:
