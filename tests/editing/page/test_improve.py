@@ -160,7 +160,7 @@ def test_who_waits_for_an_inversion_hears_of_the_place_at_once_and_may_leave(gpu
         with pytest.raises(Enough):
             gpu.invert_on_gpu(small.crop, tell)
     assert time.monotonic() - began_s < 2
-    assert told[0] == "Waiting, 1 before you, about 4 s"
+    assert told[0] == "Waiting, 1 before you, about 2 s"
     assert line.place(EDIT).ahead == 0
 
 
