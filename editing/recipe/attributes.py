@@ -47,7 +47,8 @@ class Attribute:
         keep: names of attributes that the direction is made orthogonal to (conditional projection).
         low, high, step: limits of the strength, in standard deviations.
         more: shown only on request.
-        safe: strengths between which most faces look well; sliders end here until more is asked for.
+        safe: strengths up to which nine of ten photos pass `editing.check` (of a beard seven of ten, which
+            hides what the descriptor looks at); sliders end here until more is asked for.
     """
 
     name: str
@@ -94,13 +95,15 @@ class CarAttribute:
 ATTRIBUTES: dict[str, Attribute] = {
     attribute.name: attribute
     for attribute in (
-        Attribute("age", "Age", "younger to older", "age", ("glasses", "gender")),
-        Attribute("smile", "Smile", "serious to smiling", "smiling", ("gender",)),
-        Attribute("yaw", "Turn", "turned left to turned right", "yaw"),
+        Attribute("age", "Age", "younger to older", "age", ("glasses", "gender"), safe=(-2.0, 2.0)),
+        Attribute("smile", "Smile", "serious to smiling", "smiling", ("gender",), safe=(-3.0, 2.5)),
+        Attribute("yaw", "Turn", "turned left to turned right", "yaw", safe=(-2.0, 2.0)),
         Attribute("pitch", "Tilt", "looking down to looking up", "pitch"),
-        Attribute("gender", "Feminine to masculine", "feminine to masculine", "male", ("age",)),
-        Attribute("glasses", "Glasses", "without to with", "eyeglasses", ("age", "gender")),
-        Attribute("beard", "Beard", "shaved to bearded", "-no_beard", ("gender", "age")),
+        Attribute(
+            "gender", "Feminine to masculine", "feminine to masculine", "male", ("age",), safe=(-2.0, 2.0)
+        ),
+        Attribute("glasses", "Glasses", "without to with", "eyeglasses", ("age", "gender"), safe=(-3.0, 2.5)),
+        Attribute("beard", "Beard", "shaved to bearded", "-no_beard", ("gender", "age"), safe=(-3.0, 2.0)),
         Attribute("mouth_open", "Mouth", "closed to open", "mouth_slightly_open", ("smile",)),
         Attribute("eyes_open", "Eyes", "narrow to wide open", "-narrow_eyes", ("smile",)),
         Attribute(
@@ -109,17 +112,24 @@ ATTRIBUTES: dict[str, Attribute] = {
             "less to more blond",
             "blond_hair",
             ("gender", "age", "skin", "grey_hair"),
+            safe=(-2.0, 2.0),
         ),
         Attribute("black_hair", "Black hair", "less to more black", "black_hair", ("gender",)),
         Attribute("brown_hair", "Brown hair", "less to more brown", "brown_hair", ("gender", "age")),
         Attribute("grey_hair", "Grey hair", "less to more grey", "gray_hair", ("gender", "glasses")),
-        Attribute("makeup", "Make-up", "none to heavy", "heavy_makeup", ("gender", "age")),
+        Attribute("makeup", "Make-up", "none to heavy", "heavy_makeup", ("gender", "age"), safe=(-1.5, 2.0)),
         Attribute("face_width", "Face width", "slim to full", "chubby", ("age", "gender", "smile")),
         Attribute("bangs", "Bangs", "free forehead to bangs", "bangs", ("gender", "age"), more=True),
         Attribute("bald", "Baldness", "more hair to bald", "bald", ("gender", "age"), more=True),
         Attribute("wavy_hair", "Wavy hair", "straight to wavy", "wavy_hair", ("gender",), more=True),
         Attribute(
-            "lipstick", "Lipstick", "bare to red lips", "wearing_lipstick", ("gender", "age"), more=True
+            "lipstick",
+            "Lipstick",
+            "bare to red lips",
+            "wearing_lipstick",
+            ("gender", "age"),
+            more=True,
+            safe=(-2.0, 3.0),
         ),
         Attribute("eyebrows", "Eyebrows", "thin to bushy", "bushy_eyebrows", ("gender", "age"), more=True),
         Attribute("skin", "Skin tone", "darker to lighter", "skin_lightness", (), more=True),
