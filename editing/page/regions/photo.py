@@ -32,7 +32,6 @@ from samm.crop.crop import Crop, Photo
 from samm.crop.faces import NO_FACE
 from samm.crop.photographed import NOT_A_FACE
 from samm.crop.turn import turn_warning
-from samm.pixels import shrunk
 
 __all__ = ["OPENED", "PART", "cleared_for", "look_for_faces", "on_example", "on_photo", "on_use", "take_face"]
 
@@ -46,7 +45,6 @@ CAPTIONS = {
     "face_paint": "face paint",
     "old_photo": "old photo",
 }
-SMALL_PX = 512  # edge of the face that is shown until it is reconstructed
 SHOWN_PX = 1024  # edge of the photo as the page shows it
 # All that another photo changes.
 OPENED = (
@@ -206,14 +204,14 @@ def take_face(visit: Visit, opened: Opened, crop: Crop) -> Updates:
     """Take a face, but ask first where it does not look like a photographed one."""
     warnings = crop.warnings
     warn([warning for warning in warnings if warning != NOT_A_FACE])
-    pixels = crop.pixels(gpu.resolution() or SMALL_PX)  # as the inversion needs them, too
+    pixels = crop.pixels(gpu.engine().model.resolution)  # as the inversion needs them, too
     asks, light = NOT_A_FACE in warnings, hold(crop)
     begun = visit.begun(opened, None if asks else light, light if asks else None)
     return {
         ids.VISIT: replace(begun, people=visit.people),
         ids.COMPARE: gr.ImageSlider(visible="hidden"),
         ids.STAGE: gr.Image(
-            value=files.put(shrunk(pixels, SMALL_PX), opened.folder, "jpg"),
+            value=files.put(pixels, opened.folder, "jpg"),
             alt_text="Your face, before anything is drawn",
             visible=True,
         ),
