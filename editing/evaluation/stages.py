@@ -12,6 +12,7 @@ from torch import Tensor
 
 from editing.edit import edit, edit_all
 from editing.moves.moves import Moves
+from editing.recipe.line import parse
 from editing.recipe.recipe import Recipe
 from editing.strip import grid, strip
 from samm.crop.crop import Photo
@@ -66,6 +67,7 @@ def list_stages(path: Path, model: Model) -> dict[str, Callable[[], object]]:
         "invert-without-readout": lambda: invert(crop, model, plain),
         "edit": lambda: edit(inversion, next(older), model, moves).blended,
         "words": lambda: edit(inversion, next(blonde), model, moves).blended,
+        "edits-16": lambda: drawn_at([parse(next(older)) for _ in range(16)], model.resolution),
         "gather-and-blend": lambda: replace(inversion).blended,
         "mask-strength": lambda: replace(inversion, strength=1.5).blended,
         "strip": lambda: drawn_at(strip(Recipe(), "age"), _STRIP_PX),

@@ -56,7 +56,7 @@ def test_rates_of_this_machine_are_plausible():
 
 def test_every_stage_runs(tiny):
     stages = list_stages(ASTRONAUT, tiny)
-    assert {"invert", "edit", "words", "strip", "refine-step", "redraw", "paste"} <= set(stages)
+    assert {"invert", "edit", "words", "strip", "edits-16", "refine-step", "redraw", "paste"} <= set(stages)
     for name in (
         "find",
         "crop",
