@@ -22,7 +22,7 @@ from editing.page.pictures import face_strip, present, thinned
 from editing.page.presence import presence
 from editing.page.regions.crop import PART as CROP
 from editing.page.regions.crop import crop_controls, then_invert
-from editing.page.sentences import ASKED, EMPTY, UNDO_TURN, say, warn
+from editing.page.sentences import ASKED, COMPARE, EMPTY, UNDO_TURN, say, warn
 from editing.page.session import Opened, Visit
 from editing.page.show import cleared, put_all, shown
 from editing.page.tabs.effects import TILES
@@ -105,6 +105,8 @@ def on_example(visit: Visit, index: int) -> Iterator[Updates]:
         return
     example = shipped(name)
     assert example
+    if opened.view == COMPARE and not opened.overlay:  # both pictures lie there, so they come first
+        yield {ids.COMPARE: gr.ImageSlider(value=(opened.before, opened.after), visible=True)}
     updates = shown(opened, present(opened), opened.after)
     yield {
         **cleared_for(opened),
