@@ -45,7 +45,7 @@ def _parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
         prog="python -m samm", description="Invert and edit photos of faces, or cars, with SAMM."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name in argv[:1] if argv[:1] and argv[0] in _COMMANDS else _COMMANDS:
+    for name in [name for name in _COMMANDS if name in argv[:1]] or _COMMANDS:
         import_module(f"editing.command.{name}").add_parser(commands)
     for command in commands.choices.values():
         command.add_argument("--debug", action="store_true", help="show where unexpected errors come from")

@@ -120,9 +120,9 @@ class _Writer:
         self._thread = thread
         self._pending: Future[None] | None = None
 
-    def submit(self, write: Callable[[], None]) -> None:
+    def submit(self, write: Callable[..., None], *arguments: object) -> None:
         self.wait()
-        self._pending = self._thread.submit(write)
+        self._pending = self._thread.submit(write, *arguments)
 
     def wait(self) -> None:
         if self._pending is not None:
@@ -254,7 +254,6 @@ def _one_photo(path: Path, opened: _Opened | None, run: _Run, tell: Progress) ->
         for _ in pictures:
             pass
         return
-    run.writer.wait()
     whole = join(opened.photo, pictures)
     failed = len(run.failures) - before
     if failed < len(opened.places):
@@ -279,19 +278,15 @@ def _pictures(path: Path, opened: _Opened, run: _Run, tell: Progress) -> Iterato
                     _save(path, place, result, record, run)
                 yield result.picture
             else:
-                run.writer.submit(_saving(name, path, place, result, record, run))
+                run.writer.submit(_try_to_save, name, path, place, result, record, run)
 
 
-def _saving(
+def _try_to_save(
     name: str, path: Path, place: Place, result: Result, record: dict[str, str], run: _Run
-) -> Callable[[], None]:
-    """Give what writes one crop's files, and tells of a failure."""
-
-    def write() -> None:
-        with run.attempt(name):
-            _save(path, place, result, record, run)
-
-    return write
+) -> None:
+    """Write one crop's files, or tell of the failure."""
+    with run.attempt(name):
+        _save(path, place, result, record, run)
 
 
 def _open(path: Path, run: _Run) -> _Opened | None:

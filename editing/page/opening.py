@@ -10,11 +10,12 @@ from editing.edit import Edit
 from editing.kept import EDITS, EXAMPLES
 from editing.page import gpu, likeness
 from editing.page.kept import WELCOME, Example, example
-from editing.page.packing import unpack, unpack_edit
+from editing.page.packing import unpack_crop, unpack_edit
 from editing.page.presence import presence
 from editing.page.sentences import EXPIRED
 from editing.page.session import Inverted, Opened, Step, Visit
 from editing.recipe.recipe import Recipe
+from samm.crop.crop import Crop
 from samm.errors import PhotoError
 
 __all__ = [
@@ -44,7 +45,7 @@ def welcome() -> Example | None:
 def welcome_edit() -> Edit | None:
     """Give the picture of `welcome`."""
     example = welcome()
-    return example and unpack_edit(example.edit, unpack(example.inversion).crop)
+    return example and unpack_edit(example.edit, unpack_crop(example.inversion))
 
 
 def first() -> Visit:
@@ -64,17 +65,17 @@ def first_seen() -> Visit:
 def warm_up() -> None:
     """Load in the background what opens an example, and then an edit or a photo, at once."""
 
-    def work() -> None:
-        assert opened
+    def work(crop: Crop) -> None:
         for name in EDITS:
             shipped(name)
         gpu.warm_up()
         likeness.prepare()
-        gpu.rehearse(unpack(opened.inversion).crop)
+        gpu.rehearse(crop)
 
     opened = welcome()
     if opened:
-        Thread(target=work, name="examples", daemon=True).start()
+        crop = unpack_crop(opened.inversion)
+        Thread(target=work, args=[crop], name="examples", daemon=True).start()
 
 
 def open_example(visit: Visit, name: str) -> Inverted | None:

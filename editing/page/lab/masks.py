@@ -11,7 +11,6 @@ import gradio as gr
 from editing.page import files, gpu, ids
 from editing.page.drawing import restore_masks
 from editing.page.opening import welcome, welcome_edit
-from editing.page.packing import unpack
 from editing.page.parts import Tab, Updates
 from editing.page.pictures import kept_mask, mask_items, present
 from editing.page.regions.kept import brushed, without_brush
@@ -61,8 +60,7 @@ def _first_masks() -> list[tuple[str, str]] | None:
     example, edited = welcome(), welcome_edit()
     if example is None or edited is None:
         return None
-    inversion = unpack(example.inversion)
-    return put_all(mask_items(inversion.masks, kept_mask(edited), edited), files.lasting_folder())
+    return put_all(mask_items(example.inversion.masks, kept_mask(edited), edited), files.lasting_folder())
 
 
 def wire(wiring: Wiring) -> None:

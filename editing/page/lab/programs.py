@@ -31,7 +31,7 @@ __all__ = ["TAB", "on_recipe_file"]
 def masks(visit: Inverted, edited: Edit) -> str:
     """Zip the level masks and the mask of the present picture, white is kept from the photo."""
     stream = io.BytesIO()
-    levels = {**unpack(visit.inversion).masks, "gathered": edited.keep_photo}
+    levels = {**visit.inversion.masks, "gathered": edited.keep_photo}
     with zipfile.ZipFile(stream, "w") as archive:
         for name, mask in levels.items():
             archive.writestr(f"mask_{name}.png", png_bytes(mask_to_u8(mask)))
