@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from PIL import Image, ImageDraw
 
 import samm
+from editing.kept import kept
 from editing.moves.moves import Moves
 from samm.crop.faces import find_faces
 from samm.crop.photo import open_photo
@@ -23,6 +25,17 @@ EXAMPLES = ROOT / "examples"
 # workers, from the browser and from the programs that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(1)
+
+
+# What starts a program that serves, or a browser.
+SERVING = {"address", "browser", "far_gpu", "serve_page", "site", "welcome"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what uses a page or a browser."""
+    for item in items:
+        if SERVING & set(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")
@@ -74,6 +87,19 @@ def tiny_crop(crop) -> np.ndarray:
 @pytest.fixture(scope="session")
 def inversion(crop, embedded) -> samm.Inversion:
     return samm.invert(crop, embedded)
+
+
+@pytest.fixture(scope="session")
+def example(embedded) -> Callable[[str], samm.Inversion]:
+    """A function that opens the inversion that an example is shipped with, by its name."""
+
+    @cache
+    def open_(name: str) -> samm.Inversion:
+        opened = kept(name, embedded)
+        assert opened is not None
+        return opened.inversion
+
+    return open_
 
 
 @pytest.fixture(scope="session")

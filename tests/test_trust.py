@@ -86,6 +86,7 @@ def test_packages_that_are_imported_are_named():
         assert distributions & named or WITH_OTHERS.get(name) in named, name
 
 
+@pytest.mark.slow
 def test_the_page_s_program_starts_offline_with_an_empty_cache(tmp_path):
     code = "import samm; print(samm.load(device='cpu').preset)"
     done = subprocess.run(

@@ -22,6 +22,7 @@ from editing.recipe.recipe import Recipe, TextEdit
 from samm.crop.crop import Crop, Photo
 from samm.errors import PhotoError
 from samm.inversion import Inversion
+from samm.method.regions import widen
 from samm.networks.ops import area_resize
 from samm.pixels import mask_to_01, mask_to_u8
 
@@ -78,7 +79,7 @@ class Paint:
         """Give both at the size of a picture, (1, 1, size, size) in 0…1; 1 where painted, soft around it."""
         reach = max(1, round(FEATHER * self.edge))
         areas = torch.from_numpy(self.areas)[:, None].float()
-        wide = F.max_pool2d(areas, 2 * reach + 1, 1, reach)
+        wide = widen(areas, reach)
         soft = F.avg_pool2d(F.pad(wide, (reach,) * 4, mode="replicate"), 2 * reach + 1, 1).maximum(areas)
         keep, draw = F.interpolate(soft, size=size, mode="bilinear").split(1)
         return keep, draw

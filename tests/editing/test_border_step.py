@@ -1,6 +1,6 @@
 """No edit shows a rectangle in the whole photo: the step across the crop's border stays the photo's own.
 
-`python -m pytest -m slow -s tests/editing/test_border_step.py` measures all attributes on all examples.
+`python -m pytest -m long -s tests/editing/test_border_step.py` measures all attributes on all examples.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from editing.moves.moves import Moves
 from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.line import describe
 from editing.recipe.recipe import Recipe
-from samm.crop.crop import Photo
 from samm.crop.quad import manual_quad
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -66,15 +65,16 @@ def border_step(photo_u8: np.ndarray, pasted_u8: np.ndarray, quad: np.ndarray, r
     return max(steps, default=0.0)
 
 
-def pasted(name: str, model: samm.Model, tools: Moves, attributes: Iterable[str]) -> dict[str, float]:
+def pasted(
+    inversion: samm.Inversion, model: samm.Model, tools: Moves, attributes: Iterable[str]
+) -> dict[str, float]:
     """Give the largest step of each edit, by its recipe."""
-    photo = Photo.open(EXAMPLES / f"{name}.jpg")
-    crop = photo.faces[0]
-    inversion = samm.invert(crop, model)
+    photo, quad = inversion.crop.photo, inversion.crop.quad
+    assert photo is not None
     recipes = [Recipe(), *(Recipe({one: sign * STRENGTH}) for one in attributes for sign in (-1, 1))]
     wholes = ((recipe, edit(inversion, recipe, model, tools).whole()) for recipe in recipes)
     return {
-        describe(recipe): max(border_step(photo.pixels, whole, crop.quad, reach) for reach in REACHES)
+        describe(recipe): max(border_step(photo.pixels, whole, quad, reach) for reach in REACHES)
         for recipe, whole in wholes
     }
 
@@ -90,19 +90,19 @@ def test_the_measure_sees_a_rectangle_and_nothing_where_there_is_none():
 
 
 @pytest.mark.parametrize(("name", "attributes"), [("hopper", ("makeup", "yaw")), ("microphone", ("yaw",))])
-def test_an_edit_shows_no_step_at_the_border(name, attributes, embedded, embedded_tools):
-    steps = pasted(name, embedded, embedded_tools, attributes)
+def test_an_edit_shows_no_step_at_the_border(name, attributes, example, embedded, embedded_tools):
+    steps = pasted(example(name), embedded, embedded_tools, attributes)
     assert len(steps) == 2 * len(attributes) + 1
     assert steps.pop("no changes") <= 1
     assert max(steps.values()) <= LIMIT, steps
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name", sorted(path.stem for path in EXAMPLES.glob("*.jpg") if path.stem != "result")
 )
-def test_no_attribute_shows_a_step_on_any_example(name, embedded, embedded_tools):
-    steps = pasted(name, embedded, embedded_tools, ATTRIBUTES)
+def test_no_attribute_shows_a_step_on_any_example(name, example, embedded, embedded_tools):
+    steps = pasted(example(name), embedded, embedded_tools, ATTRIBUTES)
     worst = max(steps, key=steps.__getitem__)
     print(f"{name}: at most {steps[worst]:.2f} levels ({worst}), un-edited {steps['no changes']:.2f}")
     assert steps.pop("no changes") <= 1

@@ -113,6 +113,7 @@ def test_a_fingerprint_changes_with_any_part_of_a_model(tiny):
         assert fingerprint(replace(tiny, **{part: changed})) != own
 
 
+@pytest.mark.slow
 def test_the_command_makes_files_that_open(tiny, tmp_path, capsys):
     assert main(["examples", "--preset", "tiny", "--only", "cap", "--out", str(tmp_path / "kept")]) == 0
     assert "cap.safetensors" in capsys.readouterr().out
@@ -132,9 +133,10 @@ def test_all_examples_are_shipped_for_these_weights_and_open_quickly(embedded):
     assert min(took_s) < 0.5
 
 
+@pytest.mark.slow
 @needs_files
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name == "cap" else pytest.mark.slow) for name in EDITS]
+    "name", [pytest.param(name, marks=[] if name == "cap" else pytest.mark.long) for name in EDITS]
 )
 def test_a_shipped_example_is_what_this_program_makes(embedded, name):
     fresh = samm.invert(samm.open(EXAMPLES / f"{name}.jpg").faces[0], embedded)

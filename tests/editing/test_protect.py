@@ -1,25 +1,10 @@
 """One-click protection: what is found in real portraits, where it lies, and what an edit leaves of it."""
 
-from pathlib import Path
-
 import numpy as np
-import pytest
 import torch
 
-import samm
 from editing.edit import edit
 from editing.protect import REGIONS, regions
-
-ROOT = Path(__file__).parents[2]
-EXAMPLES = ("cap", "microphone")
-
-
-@pytest.fixture(scope="module")
-def worn(embedded) -> dict[str, samm.Inversion]:
-    """Inversions of examples that wear or hold something."""
-    return {
-        name: samm.invert(samm.open(ROOT / f"examples/{name}.jpg").faces[0], embedded) for name in EXAMPLES
-    }
 
 
 def at(mask: torch.Tensor, x: float, y: float) -> float:
@@ -39,8 +24,8 @@ def test_a_bare_head_has_a_background_and_nothing_else_to_protect(inversion):
         assert at(mask, x, y) < 0.05
 
 
-def test_a_cap_is_a_hat_that_ends_above_the_eyes(worn):
-    found = regions(worn["cap"])
+def test_a_cap_is_a_hat_that_ends_above_the_eyes(example):
+    found = regions(example("cap"))
     assert set(found) == {"hat", "background"}
     for x, y in ((0.5, 0.1), (0.3, 0.3), (0.7, 0.3)):
         assert at(found["hat"], x, y) > 0.95
@@ -48,19 +33,19 @@ def test_a_cap_is_a_hat_that_ends_above_the_eyes(worn):
         assert at(found["hat"], x, y) < 0.05
 
 
-def test_what_is_held_before_the_face_can_be_protected(worn):
-    found = regions(worn["microphone"])
+def test_what_is_held_before_the_face_can_be_protected(example):
+    found = regions(example("microphone"))
     assert set(found) == {"hand", "background"}
     assert at(found["hand"], 0.43, 0.85) > 0.95
     assert at(found["hand"], 0.5, 0.55) < 0.05
 
 
-def test_a_protected_hat_is_the_photo_s_to_the_last_bit(worn, embedded):
-    keep = regions(worn["cap"])["hat"]
-    edited = edit(worn["cap"], "age +3", embedded, keep=keep)
+def test_a_protected_hat_is_the_photo_s_to_the_last_bit(example, embedded):
+    keep = regions(example("cap"))["hat"]
+    edited = edit(example("cap"), "age +3", embedded, keep=keep)
     hat = keep[0, 0].numpy() == 1
     assert hat.mean() > 0.1
-    assert np.array_equal(edited.blended[hat], worn["cap"].photo_u8[hat])
+    assert np.array_equal(edited.blended[hat], example("cap").photo_u8[hat])
 
 
 def test_any_inversion_can_be_asked(small):

@@ -233,6 +233,7 @@ def test_without_network_the_sentence_says_what_and_where(tmp_path, monkeypatch)
     )
 
 
+@pytest.mark.slow
 def test_a_hub_that_does_not_answer_is_asked_once(tmp_path, monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))

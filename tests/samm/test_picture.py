@@ -101,6 +101,7 @@ def test_a_model_and_its_tools_are_loaded_once_where_none_are_given(small, tiny,
     assert np.array_equal(first.blended, editing.edit(small, "age +1", tiny, tools).blended)
 
 
+@pytest.mark.slow
 def test_the_public_door(embedded, tmp_path, monkeypatch):
     for module in ("samm.inversion", "editing.edit"):  # as they would load it, were it not loaded here
         monkeypatch.setattr(import_module(module), "shared", lambda preset="mobile": embedded)

@@ -40,6 +40,7 @@ def networks(preset: str) -> tuple[Generator, Encoder, Levels, str]:
         return spec.generator(), spec.encoder().eval(), spec.samm(), "meta"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 @torch.no_grad()
 def test_generator_encoder_and_samm_fit_together(preset):

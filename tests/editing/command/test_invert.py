@@ -44,6 +44,7 @@ def test_a_bad_photo_is_reported_and_does_not_stop_the_rest(photos, tmp_path, ca
     assert np.asarray(Image.open(out / "b_sheet.png")).shape == (512, 5 * 512, 3)
 
 
+@pytest.mark.slow
 def test_refining_and_tuning_are_options_and_reported(tmp_path):
     for name, steps in (("fast", ()), ("tuned", ("--refine", 2, "--tune", 1))):
         assert run("invert", EXAMPLES / "hopper.jpg", "--masks", "--out", tmp_path / name, *steps) == 0

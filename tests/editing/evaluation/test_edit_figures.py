@@ -256,6 +256,7 @@ def _run(*arguments: object) -> int:
     return main(["evaluate", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_the_command_measures_edits_beside_inversions(photos, tmp_path, capsys):
     files = ["--csv", tmp_path / "all.csv", "--json", tmp_path / "all.json"]
     methods = ["--methods", "residual,samm-recompute,difference-mask", "--against", "residual"]

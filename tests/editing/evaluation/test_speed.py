@@ -76,6 +76,7 @@ def test_every_stage_runs(tiny):
     assert not torch.equal(code, next_code)  # each run is another step of one search
 
 
+@pytest.mark.slow
 def test_the_command_prints_and_writes_its_table(tmp_path, capsys):
     file = tmp_path / "bench.json"
     arguments = ["bench", "--preset", "tiny", "--runs", "2", "--only", "draw,mask-strength"]
@@ -98,6 +99,7 @@ def test_wrong_wishes_are_sentences(arguments, sentence, capsys):
     assert sentence in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_two_sides_are_timed_in_turn(capsys):
     arguments = ["--preset", "tiny", "--runs", "2", "--only", "mask-strength"]
     assert main(["bench", *arguments, "--setting", "SAMM_SYSTEM_ALLOCATOR=1"]) == 0

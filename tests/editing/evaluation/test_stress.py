@@ -108,6 +108,7 @@ def test_a_table_of_directions_that_is_not_finite_is_refused(value, sigma, tmp_p
         load_directions(tmp_path / "table", 14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault", [faults.kill_while_saving, faults.page_in_trouble, faults.full_disk_of_page]
 )

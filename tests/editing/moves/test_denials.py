@@ -1,6 +1,6 @@
 """Denials with the embedded model: the move mirrors, and drawn faces move away from what is denied.
 
-`python -m pytest -m slow -s tests/editing/moves/test_denials.py` prints the figures of `editing/README.md`.
+`python -m pytest -m long -s tests/editing/moves/test_denials.py` prints the figures of `editing/README.md`.
 """
 
 import pytest
@@ -52,7 +52,7 @@ def moves(embedded) -> Moves:
     return Moves(embedded)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_drawn_faces_move_away_from_what_is_denied(embedded, moves):
     generator, scorer = embedded.generator, load_scorer()
     w_plus = spread(sample_w(generator, FACES, 0.7, seed=5), generator.num_layers)

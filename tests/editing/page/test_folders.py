@@ -43,6 +43,7 @@ def served(folder: Path, seconds: float = 60) -> subprocess.Popen:
     return process
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_server_that_is_told_to_end_leaves_nothing(tmp_path, number):
     process = served(tmp_path / "page_1")
@@ -52,6 +53,7 @@ def test_a_server_that_is_told_to_end_leaves_nothing(tmp_path, number):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_server_that_ends_by_itself_leaves_nothing(tmp_path):
     process = served(tmp_path / "page_1", 1)
     process.communicate(timeout=30)
@@ -59,6 +61,7 @@ def test_a_server_that_ends_by_itself_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_what_a_killed_server_left_goes_when_the_next_one_starts_and_the_living_keep_theirs(tmp_path):
     killed, living = served(tmp_path / "page_1"), served(tmp_path / "page_2")
     strange = tmp_path / "photos"

@@ -131,6 +131,7 @@ def last_visit(updates) -> Inverted:
     return visit
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The face is only")  # a notice that has no page to be shown on
 def test_a_whole_visit_works_where_the_gpu_is_in_another_process(far_gpu, tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))

@@ -58,6 +58,7 @@ def until(condition) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_each_stage_brings_a_better_inversion_and_the_steps_are_told(gpu, small, tiny):
     news = list(improve(small, Likeness(3, 2), threading.Event()))
     better = [each.inversion for each in news if each.inversion]
@@ -69,6 +70,7 @@ def test_each_stage_brings_a_better_inversion_and_the_steps_are_told(gpu, small,
     assert news[-1].inversion is better[-1]
 
 
+@pytest.mark.slow
 def test_quick_work_during_an_improvement_takes_at_most_twice_its_time_alone(gpu, small, running):
     def first_result() -> float:
         began_s = time.perf_counter()
@@ -86,6 +88,7 @@ def test_quick_work_during_an_improvement_takes_at_most_twice_its_time_alone(gpu
     assert during_s < max(2 * alone_s, 1.0)
 
 
+@pytest.mark.slow
 def test_an_improvement_goes_on_after_quick_work(gpu, small, patient):
     news = improve(small, Likeness(refine=30), threading.Event())
     while next(news).stage != "Refining":

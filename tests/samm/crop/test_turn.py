@@ -93,6 +93,7 @@ def test_turning_is_clockwise() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", ["astronaut", "hopper"])
 @pytest.mark.parametrize("turned_deg", [0, 90, 180, 270])
 def test_real_photos(example: str, turned_deg: int, detector) -> None:

@@ -148,6 +148,7 @@ def test_tuning_begins_at_the_shared_generator(tuned, pivot, quick):
     assert np.array_equal(_generated(none, quick), _generated(pivot, quick))
 
 
+@pytest.mark.slow
 def test_inverting_refines_and_tunes_as_its_options_say(quick, tiny_crop):
     told = []
     options = samm.Options(refine_steps=2, tune_steps=3)

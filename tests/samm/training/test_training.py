@@ -195,6 +195,7 @@ def test_r1_is_the_squared_slope_at_the_real_ones():
 # Recipes --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", SAMM_CONFIGS)
 def test_every_recipe_computes_the_terms_that_it_weighs(preset, pack):
     learner, config = trainer("samm", pack, preset, batch=3, held_out=2, adversary_width=4)
@@ -268,13 +269,14 @@ def test_wrong_options_are_named_in_a_sentence(pack, tmp_path):
 SHORT, LONG = ("--steps", "10"), ("--minutes", "2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "budget"),
     [
         ("encoder", SHORT),
         ("samm", SHORT),
-        pytest.param("encoder", LONG, marks=pytest.mark.slow),
-        pytest.param("samm", LONG, marks=pytest.mark.slow),
+        pytest.param("encoder", LONG, marks=pytest.mark.long),
+        pytest.param("samm", LONG, marks=pytest.mark.long),
     ],
 )
 def test_a_tiny_run_from_nothing_lowers_its_held_out_loss(network, budget, faces, tmp_path):
@@ -306,6 +308,7 @@ def test_a_tiny_sketch_comes_nearer_to_the_drawing_and_is_read_from_its_file(fac
         assert (generator.sketch(styles, 256) - generator.draw(styles, size=256)).square().mean() < judged[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "call"), [("encoder", 3), ("sketch", 2)]
 )  # which warms up by a call, or not
@@ -324,6 +327,7 @@ def test_an_interrupted_run_resumes_with_equal_losses(pack, tmp_path, network, c
     assert resumed == expected
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_configs")
 def test_a_killed_samm_run_resumes_bit_for_bit(pack, tmp_path, monkeypatch):
     """What a run leaves that is torn out of its second step is what was saved after the first."""
@@ -350,6 +354,7 @@ def test_a_killed_samm_run_resumes_bit_for_bit(pack, tmp_path, monkeypatch):
     assert _equal(whole, parts)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_configs")
 def test_bench_prints_speed_and_shares(pack, capsys):
     main(["bench", "--config", "tiny", "--data", str(pack), "--steps", "1"])

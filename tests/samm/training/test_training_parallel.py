@@ -27,7 +27,7 @@ def pack(tmp_path_factory) -> Path:
 
 
 # Rows lend their faces in pairs, and every second row is judged by ST-LPIPS (vgg): shares are even.
-@pytest.mark.slow
+@pytest.mark.long
 # Adam blows up what rounding has left of small gradients, so only SAMM's first step is compared.
 @pytest.mark.parametrize(("network", "batch", "steps"), [("encoder", 16, 2), ("samm", 12, 1)])
 def test_two_processes_agree_with_one(network, batch, steps, pack, tmp_path):

@@ -47,10 +47,11 @@ def trainer(stack: str, pack: Path, recipe: str, **changes) -> SAMMTrainer:
 # Whole runs -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stack", "recipe"),
     [
-        pytest.param(*item, marks=pytest.mark.slow if item[0] == "tiny-stylegan2-e4e" else ())  # as cars are
+        pytest.param(*item, marks=pytest.mark.long if item[0] == "tiny-stylegan2-e4e" else ())  # as cars are
         for item in RECIPES.items()
     ],
 )
@@ -99,6 +100,7 @@ def test_a_preset_is_trained_from_the_command_line_under_its_own_file_name(pack,
     assert "held out" in (tmp_path / "log.txt").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_configs")
 def test_bench_times_what_a_preset_can_learn(pack, capsys):
     main(["bench", "--config", "tiny-cars", "--data", str(pack), "--steps", "1"])
@@ -127,6 +129,7 @@ def test_the_recipe_for_cars_is_the_papers_without_faces():
     assert not SAMM_CONFIGS["cars"].needs_faces
 
 
+@pytest.mark.slow
 def test_a_samm_without_a_file_starts_at_random_and_the_log_says_so(pack, tmp_path, monkeypatch):
     tiny = PRESETS["tiny-stylegan2-e4e"]
     files = {
