@@ -310,13 +310,28 @@ def _finish(
         picture = area_resize(inversion.aligned_pm1, size)
     else:
         photo, before = (area_resize(x, size) for x in (inversion.photo_pm1, inversion.anchor_pm1))
-        picture = focus(before if first is None else first, picture, placed(recipe.attributes), hairless)
+        start = before if first is None else _focus(before, first, recipe, False)
+        picture = _focus(start, picture, recipe, bool(placed(recipe.attributes)), hairless)
         if recipe.masks == "adaptive" and inversion.masks:
             gathered = adaptive_mask(gathered, inversion.predicted, *inversion.views_pm1, picture, things)
         if inversion.anchor is not None:
             moves = inversion.domain == FACES and not _is_of_hair(recipe)
             picture = carry(photo, before, picture, face_motion(before, picture) if moves else None)
     return Edit(crop=crop, w_plus=drawing.code, aligned_pm1=picture, gathered=gathered, recipe=recipe)
+
+
+def _focus(
+    before_pm1: Tensor, after_pm1: Tensor, recipe: Recipe, in_places: bool, hairless: Hairless | None = None
+) -> Tensor:
+    """Focus on those attributes of a recipe that have a place, or else on all others and what goes with them.
+
+    Words and components may be about anything, and so nothing is taken back from those others beside them.
+    """
+    if not in_places and (recipe.texts or recipe.components):
+        return after_pm1
+    of_a_place = placed(recipe.attributes)
+    chosen = {n: strength for n, strength in recipe.attributes.items() if (n in of_a_place) == in_places}
+    return focus(before_pm1, after_pm1, chosen, hairless)
 
 
 def _is_of_hair(recipe: Recipe) -> bool:

@@ -5,21 +5,23 @@ smile with narrow eyes. In an aligned crop each attribute has its place, and out
 as it was. Hair has no fixed outline: within its place only what changes clearly counts, since hair takes the
 new color and skin, wall and coat just take a tint. What is known to be no hair is left out.
 
+Gaze and mouth make an expression, and eyes are what a face is known by. Their drawings are blurred, and most
+attributes have nothing to do with them: people look and smile at any age as they do. So those leave them.
+
 Shapes: N pictures, S edge of the picture, V edge of the map.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from editing.hair import Hairless
-from editing.places import FRINGE, HAIR, HEAD, REGIONS, soft
+from editing.places import FRINGE, GAZE, HAIR, HEAD, REGIONS, WHOLE_MOUTH, soft
 from samm.method.regions import apart, blur, rise
-from samm.networks.ops import area_resize
+from samm.networks.ops import area_resize, scaled
 
 __all__ = ["changes_hair", "focus", "placed"]
 
@@ -29,6 +31,9 @@ EDGE_PX = 5.0  # deviation of a place's soft outline
 SOFT_PX = 1.5  # and of the change's blur
 CLEAREST = 0.98  # quantile of the change that is an edit's clearest
 TINT = {HAIR.name: (0.25, 0.5), FRINGE.name: (0.4, 0.7)}  # shares of it: just a tint, surely a new color
+GAZE_PX = 2.5  # likewise of the eyes between their lids
+SPARES_GAZE = frozenset({"age", "gender", "makeup", "skin", "eyebrows", "bangs"})  # and glasses put on
+SPARES_MOUTH = frozenset({"age", "gender"})
 MOSTLY = (0.6, 0.72)  # share of the hair that an edit finds which is none: colored all the same, left alone
 
 
@@ -43,28 +48,40 @@ def changes_hair(attributes: Iterable[str]) -> bool:
 
 
 def focus(
-    before_pm1: Tensor, after_pm1: Tensor, attributes: Iterable[str], hairless: Hairless | None = None
+    before_pm1: Tensor,
+    after_pm1: Tensor,
+    attributes: Mapping[str, float],
+    hairless: Hairless | None = None,
 ) -> Tensor:
-    """Take back what attributes change outside their places.
+    """Take back what attributes change where it is none of their business.
 
     Args:
         before_pm1: (1, 3, S, S), the drawing without them.
         after_pm1: (1, 3, S, S), the one with them and nothing else new.
-        attributes: from `placed`; without any, all stays as it is drawn.
+        attributes: their strengths by name; without any, all stays as it is drawn.
         hairless: where the photo has no hair, if that is known.
     """
-    regions = {REGIONS[name].name: REGIONS[name] for name in attributes}
-    if not regions:
-        return after_pm1
     place = torch.zeros(1, 1, WORK_SIZE, WORK_SIZE)
-    for region in regions.values():
-        outline = (
-            _hair(before_pm1, after_pm1, hairless) if region is HAIR else soft(region, WORK_SIZE, EDGE_PX)
-        )
-        place = place.maximum(outline)
-    size = before_pm1.shape[-1]
-    place = F.interpolate(place, size=(size, size), mode="bilinear", align_corners=False)
-    return before_pm1 + place * (after_pm1 - before_pm1)
+    for name, strength in attributes.items():
+        region = REGIONS.get(name, HEAD)
+        if region is HAIR:
+            outline = _hair(before_pm1, after_pm1, hairless)
+        else:
+            outline = torch.ones_like(place) if region is HEAD else soft(region, WORK_SIZE, EDGE_PX)
+        place = place.maximum(outline * (1 - _spared(name, strength)))
+    if not attributes or bool((place == 1).all()):
+        return after_pm1
+    return torch.lerp(before_pm1, after_pm1, scaled(place, before_pm1.shape[-1]))
+
+
+def _spared(name: str, strength: float) -> Tensor:
+    """Mark what of gaze and mouth an attribute leaves alone: (1, 1, V, V) in 0…1."""
+    spared = torch.zeros(1, 1, WORK_SIZE, WORK_SIZE)
+    if name in SPARES_GAZE or (name == "glasses" and strength > 0):  # which, taken off, uncover the eyes
+        spared = spared.maximum(soft(GAZE, WORK_SIZE, GAZE_PX))
+    if name in SPARES_MOUTH:
+        spared = spared.maximum(soft(WHOLE_MOUTH, WORK_SIZE, EDGE_PX))
+    return spared
 
 
 def _hair(before_pm1: Tensor, after_pm1: Tensor, hairless: Hairless | None) -> Tensor:

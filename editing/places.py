@@ -23,6 +23,7 @@ __all__ = [
     "CROWN",
     "FACE",
     "FRINGE",
+    "GAZE",
     "HAIR",
     "HEAD",
     "INNER_FACE",
@@ -30,6 +31,7 @@ __all__ = [
     "REGIONS",
     "ROUNDING",
     "TURNING",
+    "WHOLE_MOUTH",
     "Ellipse",
     "Region",
     "background",
@@ -100,6 +102,8 @@ JAW = Region("lower face", (Ellipse(0, 0.5, 0.62, 0.48),))
 
 CROWN = Region("crown", (Ellipse(0, -1.0, 1.1, 0.78),))  # above the brows, where a hat sits
 CREASES = Region("creases", (Ellipse(0, 0.46, 0.5, 0.3),), (Ellipse(0, 0.14, 0.3, 0.2),))  # beside the mouth
+GAZE = Region("gaze", (Ellipse(-0.25, -0.06, 0.15, 0.07), Ellipse(0.25, -0.06, 0.15, 0.07)))  # between lids
+WHOLE_MOUTH = Region("whole mouth", (Ellipse(0, 0.42, 0.34, 0.19),))  # with the skin around its lips
 INNER_FACE = Region("inner face", (_FACE_OVAL,))
 TURNING = Region("turning head", (Ellipse(0, -0.1, 0.78, 0.72),))  # without neck and upper edge
 

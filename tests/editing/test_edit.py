@@ -132,6 +132,19 @@ def test_what_has_a_place_is_put_into_a_drawing_of_what_has_none(small, tiny, to
     assert differ(both.aligned[320:400, 192:320], older.aligned[320:400, 192:320]) > 1
 
 
+def test_age_spares_the_expression_unless_words_may_be_about_it(small, tiny, tools):
+    mouth = (slice(356, 372), slice(236, 276))
+    alone, with_words = (
+        edit(small, Recipe({"age": 3.0}, texts=texts, masks="reuse"), tiny, tools)
+        for texts in ((), (BLONDE,))
+    )
+    left, changed = (
+        np.abs(edited.aligned[mouth].astype(float) - small.photo_u8[mouth]).mean()
+        for edited in (alone, with_words)
+    )
+    assert left < 0.5 * changed
+
+
 def test_a_drawing_that_several_recipes_start_from_is_made_once(small, tiny, tools, drawn):
     recipes = grid(Recipe(), "age", "smile", 3)
     edit_all(small, recipes, tiny, tools)
@@ -208,7 +221,7 @@ def test_the_three_rules_give_masks(small, tiny, tools):
 
 
 def test_recomputing_is_a_fresh_alignment(small, tiny, tools):
-    recipe = Recipe({"age": 2.0}, masks="recompute")
+    recipe = Recipe({"face_width": 2.0}, masks="recompute")
     edited = edit(small, recipe, tiny, tools)
     view = area_resize(to_pm1(small.photo_u8), tiny.encoder.input_size)
     with torch.no_grad():

@@ -6,6 +6,7 @@ from editing.focus import changes_hair, focus, placed
 from editing.hair import Hairless
 
 SIZE = 256
+EYE = slice(118, 122), slice(88, 104)  # of a crop
 
 
 def _moved(generator_rng):
@@ -15,7 +16,7 @@ def _moved(generator_rng):
 
 def test_a_smile_stays_about_the_mouth(generator_rng):
     before, after = _moved(generator_rng)
-    focused = focus(before, after, ["smile"])
+    focused = focus(before, after, {"smile": 2.0})
     assert torch.allclose(focused[..., 178, 128], after[..., 178, 128], atol=0.01)
     assert torch.allclose(focused[..., :80, :], before[..., :80, :], atol=0.01)
 
@@ -24,7 +25,7 @@ def test_hair_takes_the_clear_change_and_leaves_the_tint():
     before = torch.zeros(1, 3, SIZE, SIZE)
     after = before + 0.1  # a tint everywhere
     after[..., :60, 60:196] = 0.8  # and a new color on the head
-    focused = focus(before, after, ["blond_hair"])
+    focused = focus(before, after, {"blond_hair": 2.0})
     assert torch.allclose(focused[..., 10:40, 80:176], after[..., 10:40, 80:176], atol=0.01)
     assert focused[..., 120:, :].abs().max() < 0.01
 
@@ -40,7 +41,7 @@ def test_hair_color_leaves_out_a_bald_spot():
     none = torch.zeros(1, 1, 128, 128)
     spot = none.clone()
     spot[..., :20, 64:80] = 1
-    colored = focus(*_blond(), ["blond_hair"], Hairless(spot, none))
+    colored = focus(*_blond(), {"blond_hair": 2.0}, Hairless(spot, none))
     assert colored[..., 10:30, 136:152].abs().max() < 0.02
     assert colored[..., 10:30, 80:112].min() > 0.75
 
@@ -49,9 +50,9 @@ def test_hair_color_changes_nothing_where_most_of_it_would_be_no_hair():
     before, after = _blond()
     none, wrap = torch.zeros(1, 1, 128, 128), torch.ones(1, 1, 128, 128)
     wrap[..., 34:40] = 0  # a rim
-    assert torch.equal(focus(before, after, ["grey_hair"], Hairless(none, wrap)), before)
-    smile = focus(before, after, ["smile"], Hairless(none, wrap))
-    assert torch.equal(smile, focus(before, after, ["smile"]))
+    assert torch.equal(focus(before, after, {"grey_hair": 2.0}, Hairless(none, wrap)), before)
+    smile = focus(before, after, {"smile": 2.0}, Hairless(none, wrap))
+    assert torch.equal(smile, focus(before, after, {"smile": 2.0}))
 
 
 def test_which_attributes_live_in_the_hair():
@@ -62,4 +63,24 @@ def test_which_attributes_live_in_the_hair():
 def test_what_has_no_place_leaves_all_as_it_is_drawn(generator_rng):
     before, after = _moved(generator_rng)
     assert placed(["age", "yaw", "smile", "blond_hair"]) == {"smile", "blond_hair"}
-    assert focus(before, after, []) is after
+    assert focus(before, after, {}) is after
+
+
+def test_age_and_sex_leave_gaze_and_mouth_as_they_were(generator_rng):
+    before, after = _moved(generator_rng)
+    for attributes in ({"age": 2.0}, {"gender": -1.0, "age": -2.0}):
+        spared = focus(before, after, attributes)
+        assert torch.allclose(spared[..., 178:186, 110:146], before[..., 178:186, 110:146], atol=0.02)
+        assert torch.allclose(spared[..., EYE[0], EYE[1]], before[..., EYE[0], EYE[1]], atol=0.05)
+        assert torch.equal(spared[..., :90, :], after[..., :90, :])
+    for attributes in ({"yaw": 2.0}, {"age": 2.0, "pitch": 1.0}):
+        assert focus(before, after, attributes) is after
+
+
+def test_only_glasses_that_are_put_on_leave_the_eyes(generator_rng):
+    before, after = _moved(generator_rng)
+    on, off = (focus(before, after, {"glasses": strength})[..., EYE[0], EYE[1]] for strength in (2.0, -2.0))
+    assert torch.allclose(on, before[..., EYE[0], EYE[1]], atol=0.05)
+    assert torch.allclose(off, after[..., EYE[0], EYE[1]], atol=0.05)
+    both = focus(before, after, {"glasses": 2.0, "eyes_open": 1.0})[..., EYE[0], EYE[1]]
+    assert torch.allclose(both, off, atol=0.05)
