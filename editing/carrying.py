@@ -10,7 +10,8 @@ strands, the weave of a hat) wherever it keeps its structure, though its color m
 with x̂ the un-edited drawing, x̂_edit the edited one, s the structure that stays and c the color. W lets it all
 move along where the face moves, as cheeks and nostrils do in a smile; s and c then judge W(x̂). Where an edit
 does nothing this is the photo itself; where it changes something, it is what the generator draws. Beside a
-mouth that moves a strong line is a fold, and goes sooner than pores do.
+mouth that moves a strong line is a fold, and goes sooner than pores do. On the skin of a face that becomes
+younger all of the detail goes in part, since a wrinkle is one, too.
 
 Shapes: S edge of the picture, V edge of views.
 """
@@ -20,7 +21,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from editing.places import CREASES, INNER_FACE, soft
+from editing.places import CREASES, FACE_SKIN, INNER_FACE, soft
 from samm.method.alignment import warp
 from samm.method.motion import SIZES, follow
 from samm.method.regions import apart, blur, rise, widen
@@ -38,6 +39,8 @@ FACE_PX, CREASE_PX = 6.0, 5.0  # deviations of the outlines of what moves and of
 MOVES = 0.1  # change in the face below which nothing is taken to move
 WAY = (0.5, 2.0)  # pixels that a fold's surroundings move: it stays as it is, it goes
 WAY_PX = 4  # how far around
+SMOOTH, SMOOTHEST = 0.4, 0.8  # of the skin's detail that goes with a deviation younger, and at most
+SKIN_PX = 2.5  # deviation of the skin's outline
 FOLD = 0.05  # mean strength of a line that counts twice
 
 
@@ -51,7 +54,13 @@ def face_motion(before_pm1: Tensor, after_pm1: Tensor) -> Tensor:
     return place * follow(torch.zeros(1, 2, SIZES[0], SIZES[0]), before, after)
 
 
-def carry(photo_pm1: Tensor, before_pm1: Tensor, after_pm1: Tensor, flow: Tensor | None = None) -> Tensor:
+def carry(
+    photo_pm1: Tensor,
+    before_pm1: Tensor,
+    after_pm1: Tensor,
+    flow: Tensor | None = None,
+    younger: float = 0.0,
+) -> Tensor:
     """Add to an edited drawing what of the photo it should still show.
 
     Args:
@@ -59,6 +68,7 @@ def carry(photo_pm1: Tensor, before_pm1: Tensor, after_pm1: Tensor, flow: Tensor
         before_pm1: (1, 3, S, S), the un-edited drawing.
         after_pm1: (1, 3, S, S), the edited one.
         flow: (1, 2, V, V), how a face moves, from `face_motion`; nothing does if None.
+        younger: by how many deviations a face becomes so; 0 or less leaves its skin as it is.
 
     Returns:
         (1, 3, S, S) in -1…1.
@@ -73,7 +83,10 @@ def carry(photo_pm1: Tensor, before_pm1: Tensor, after_pm1: Tensor, flow: Tensor
     fine = _fine(after - before)
     if flow is not None:
         fine = fine * (1 + _folds(flow) * _fine(seen) / FOLD)
-    structure = scaled(1 - rise(fine, STRUCTURE), size)
+    structure = 1 - rise(fine, STRUCTURE)
+    if younger > 0:
+        structure = structure * (1 - min(SMOOTH * younger, SMOOTHEST) * soft(FACE_SKIN, WORK_SIZE, SKIN_PX))
+    structure = scaled(structure, size)
     color = scaled(1 - rise(blur(apart(before, after, WORK_SIZE), SOFT_PX), COLOR), size)
     low = scaled(low, size)
     return (after_pm1 + structure * (missing - low) + color * low).clamp(-1, 1)

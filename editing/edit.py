@@ -316,7 +316,8 @@ def _finish(
             gathered = adaptive_mask(gathered, inversion.predicted, *inversion.views_pm1, picture, things)
         if inversion.anchor is not None:
             moves = inversion.domain == FACES and not _is_of_hair(recipe)
-            picture = carry(photo, before, picture, face_motion(before, picture) if moves else None)
+            motion = face_motion(before, picture) if moves else None
+            picture = carry(photo, before, picture, motion, younger=-recipe.attributes.get("age", 0.0))
     return Edit(crop=crop, w_plus=drawing.code, aligned_pm1=picture, gathered=gathered, recipe=recipe)
 
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from editing.hair import Hairless
-from editing.places import FRINGE, GAZE, HAIR, HEAD, REGIONS, WHOLE_MOUTH, soft
+from editing.places import FRINGE, GAZE, HAIR, HEAD, NECK, REGIONS, WHOLE_MOUTH, soft
 from samm.method.regions import apart, blur, rise
 from samm.networks.ops import area_resize, scaled
 
@@ -33,7 +33,8 @@ CLEAREST = 0.98  # quantile of the change that is an edit's clearest
 TINT = {HAIR.name: (0.25, 0.5), FRINGE.name: (0.4, 0.7)}  # shares of it: just a tint, surely a new color
 GAZE_PX = 2.5  # likewise of the eyes between their lids
 SPARES_GAZE = frozenset({"age", "gender", "makeup", "skin", "eyebrows", "bangs"})  # and glasses put on
-SPARES_MOUTH = frozenset({"age", "gender"})
+SPARES_MOUTH = frozenset({"age", "gender"})  # and the neck, which they dress otherwise
+NECK_PX = 4.0
 MOSTLY = (0.6, 0.72)  # share of the hair that an edit finds which is none: colored all the same, left alone
 
 
@@ -75,12 +76,13 @@ def focus(
 
 
 def _spared(name: str, strength: float) -> Tensor:
-    """Mark what of gaze and mouth an attribute leaves alone: (1, 1, V, V) in 0…1."""
+    """Mark what of gaze, mouth and neck an attribute leaves alone: (1, 1, V, V) in 0…1."""
     spared = torch.zeros(1, 1, WORK_SIZE, WORK_SIZE)
     if name in SPARES_GAZE or (name == "glasses" and strength > 0):  # which, taken off, uncover the eyes
         spared = spared.maximum(soft(GAZE, WORK_SIZE, GAZE_PX))
     if name in SPARES_MOUTH:
         spared = spared.maximum(soft(WHOLE_MOUTH, WORK_SIZE, EDGE_PX))
+        spared = spared.maximum(soft(NECK, WORK_SIZE, NECK_PX))
     return spared
 
 

@@ -22,11 +22,13 @@ __all__ = [
     "CREASES",
     "CROWN",
     "FACE",
+    "FACE_SKIN",
     "FRINGE",
     "GAZE",
     "HAIR",
     "HEAD",
     "INNER_FACE",
+    "NECK",
     "PSNR_LIMIT",
     "REGIONS",
     "ROUNDING",
@@ -104,6 +106,8 @@ CROWN = Region("crown", (Ellipse(0, -1.0, 1.1, 0.78),))  # above the brows, wher
 CREASES = Region("creases", (Ellipse(0, 0.46, 0.5, 0.3),), (Ellipse(0, 0.14, 0.3, 0.2),))  # beside the mouth
 GAZE = Region("gaze", (Ellipse(-0.25, -0.06, 0.15, 0.07), Ellipse(0.25, -0.06, 0.15, 0.07)))  # between lids
 WHOLE_MOUTH = Region("whole mouth", (Ellipse(0, 0.42, 0.34, 0.19),))  # with the skin around its lips
+NECK = Region("neck", (Ellipse(0, 1.12, 0.7, 0.28),))  # and what is worn about it
+FACE_SKIN = Region("skin of the face", (_FACE_OVAL,), (*GAZE.parts, *WHOLE_MOUTH.parts))
 INNER_FACE = Region("inner face", (_FACE_OVAL,))
 TURNING = Region("turning head", (Ellipse(0, -0.1, 0.78, 0.72),))  # without neck and upper edge
 

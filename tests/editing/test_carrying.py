@@ -82,3 +82,25 @@ def test_a_fold_beside_a_mouth_that_moves_goes_before_the_pores_do(generator_rng
     moving[..., 80:110, 30:100] = 2 * 3 / 128
     depths = [(carry(folded, drawn, edited, flow) - edited)[fold].mean() for flow in (still, moving)]
     assert depths[1].abs() < 0.6 * depths[0].abs()
+
+
+def test_a_younger_face_keeps_less_of_its_skin_and_all_of_gaze_mouth_and_hair(generator_rng):
+    photo, drawn = _pictures(generator_rng)
+    grain = float((photo - drawn).std())
+
+    def left(younger, *place):
+        return (
+            float((carry(photo, drawn, drawn.clone(), younger=younger) - drawn)[(..., *place)].std()) / grain
+        )
+
+    forehead, eye, hair = (
+        (slice(78, 90), slice(100, 156)),
+        (slice(118, 123), slice(90, 102)),
+        (slice(0, 30), slice(0, 256)),
+    )
+    assert left(1.0, *forehead) > left(2.0, *forehead)
+    assert abs(left(2.0, *forehead) - left(9.0, *forehead)) < 1e-6
+    assert left(2.0, *forehead) < 0.5
+    for place in (eye, hair):
+        assert left(2.0, *place) > 0.9
+    assert torch.equal(carry(photo, drawn, drawn.clone(), younger=-2.0), carry(photo, drawn, drawn.clone()))
