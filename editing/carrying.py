@@ -27,7 +27,7 @@ from samm.method.motion import SIZES, follow
 from samm.method.regions import apart, blur, rise, widen
 from samm.networks.ops import area_resize, scaled
 
-__all__ = ["carry", "face_motion"]
+__all__ = ["carry", "face_motion", "smoothed"]
 
 COMPARE_SIZE = 256  # edge at which pictures are compared
 WORK_SIZE = 128  # edge of the maps made from that; lengths below are its pixels, but for `LOW_PX`
@@ -83,13 +83,15 @@ def carry(
     fine = _fine(after - before)
     if flow is not None:
         fine = fine * (1 + _folds(flow) * _fine(seen) / FOLD)
-    structure = 1 - rise(fine, STRUCTURE)
-    if younger > 0:
-        structure = structure * (1 - min(SMOOTH * younger, SMOOTHEST) * soft(FACE_SKIN, WORK_SIZE, SKIN_PX))
-    structure = scaled(structure, size)
+    structure = scaled((1 - rise(fine, STRUCTURE)) * (1 - smoothed(younger)), size)
     color = scaled(1 - rise(blur(apart(before, after, WORK_SIZE), SOFT_PX), COLOR), size)
     low = scaled(low, size)
     return (after_pm1 + structure * (missing - low) + color * low).clamp(-1, 1)
+
+
+def smoothed(younger: float) -> Tensor:
+    """Give the share of detail that a face's skin loses as it becomes younger: (1, 1, V, V) in 0…1."""
+    return min(max(SMOOTH * younger, 0.0), SMOOTHEST) * soft(FACE_SKIN, WORK_SIZE, SKIN_PX)
 
 
 def _fine(picture: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from editing.carrying import carry, face_motion
+from editing.carrying import carry, face_motion, smoothed
 from editing.focus import changes_hair, focus, placed
 from editing.hair import Hairless, hairless_in
 from editing.hats import spared
@@ -312,12 +312,14 @@ def _finish(
         photo, before = (area_resize(x, size) for x in (inversion.photo_pm1, inversion.anchor_pm1))
         start = before if first is None else _focus(before, first, recipe, False)
         picture = _focus(start, picture, recipe, bool(placed(recipe.attributes)), hairless)
+        younger = -recipe.attributes.get("age", 0.0)
         if recipe.masks == "adaptive" and inversion.masks:
-            gathered = adaptive_mask(gathered, inversion.predicted, *inversion.views_pm1, picture, things)
+            views = (*inversion.views_pm1, picture)
+            gathered = adaptive_mask(gathered, inversion.predicted, *views, things, smoothed(younger))
         if inversion.anchor is not None:
             moves = inversion.domain == FACES and not _is_of_hair(recipe)
             motion = face_motion(before, picture) if moves else None
-            picture = carry(photo, before, picture, motion, younger=-recipe.attributes.get("age", 0.0))
+            picture = carry(photo, before, picture, motion, younger)
     return Edit(crop=crop, w_plus=drawing.code, aligned_pm1=picture, gathered=gathered, recipe=recipe)
 
 

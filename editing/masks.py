@@ -51,6 +51,7 @@ def adaptive_mask(
     before_pm1: Tensor,
     after_pm1: Tensor,
     things: Tensor | None = None,
+    smoothed: Tensor | None = None,
 ) -> Tensor:
     """Keep the photo where an edit leaves the drawing alone or something foreign lies.
 
@@ -62,6 +63,7 @@ def adaptive_mask(
         before_pm1: (1, 3, V, V), the same with it.
         after_pm1: (1, 3, V, V), that of the edit.
         things: (1, 1, WORK_SIZE, WORK_SIZE) in 0…1, what stays whatever changes.
+        smoothed: likewise, what changes although its drawing does not, but for what the masks keep.
     """
     kept = area_resize(keep_photo, WORK_SIZE)
     change = blur(_apart(before_pm1, after_pm1), SOFT_PX)
@@ -71,6 +73,7 @@ def adaptive_mask(
     stirred = SHARE * float(change.flatten().quantile(CLEAREST))
     low, high = (limit * max(1.0, stirred / CHANGED[1]) for limit in CHANGED)
     changed = rise(change / (1 + KEPT_DOUBT * kept + FOREIGN_DOUBT * foreign), (low, high))
+    changed = changed if smoothed is None else changed.maximum(smoothed * (1 - kept) * (1 - foreign))
     changed = changed if things is None else changed * (1 - things)
     changed = close(open_(changed, SPECK_PX), HOLE_PX)
     changed = blur(widen(changed, REACH_PX), FEATHER_PX)

@@ -128,3 +128,11 @@ def test_opening_and_closing_leave_large_outlines_alone():
     assert torch.equal(open_(mask, 2), opened)
     assert torch.equal(close(1 - mask, 2), 1 - opened)
     assert widen(mask, 2).sum() > mask.sum()
+
+
+def test_skin_that_is_smoothed_is_drawn_where_nothing_else_changes_but_for_what_is_kept(keep_photo, photo):
+    skin = torch.zeros(1, 1, 128, 128)
+    skin[..., 40:88, 40:120] = 0.8  # reaches into what the mask keeps
+    mask = adaptive_mask(keep_photo, keep_photo, photo, photo, photo, photo, smoothed=skin)
+    assert torch.allclose(mask[0, 0, 120:136, 120:136], torch.tensor(0.2), atol=0.02)
+    assert mask[0, 0, 120:136, 190:].min() > 0.98
