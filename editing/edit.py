@@ -178,7 +178,7 @@ def _draw(
     crop = _crop_at(inversion, size)
     edits = {i: undrawn(inversion, recipe, size) for i, recipe in enumerate(recipes) if recipe.only_blends}
     wanted = {i: recipe for i, recipe in enumerate(recipes) if i not in edits}
-    fitted = inversion.masks and any(recipe.masks == "adaptive" for recipe in wanted.values())
+    fitted = inversion.masks and any(recipe.rule.fits for recipe in wanted.values())
     things = spared(inversion) if fitted and inversion.domain == FACES else None
     colored = inversion.domain == FACES and any(changes_hair(recipe.attributes) for recipe in wanted.values())
     hairless = hairless_in(inversion) if colored else None
@@ -234,16 +234,16 @@ def _pictures(
         _styles(inversion, code, recipe, model, tools) for code, recipe in zip(codes, recipes, strict=True)
     ]
     drawn: dict[int, _Drawing] = {}
-    for recompute in (False, True):
-        group = [i for i, recipe in enumerate(recipes) if (recipe.masks == "recompute") == recompute]
+    for predict in (False, True):
+        group = [i for i, recipe in enumerate(recipes) if recipe.rule.predicts == predict]
         # A CPU draws several no quicker than one after another, and each takes 400 MB; but those that
         # predict masks share the encoder's look at the photo.
-        at_once = 1 if model.device.type == "cpu" and not recompute else _AT_ONCE
+        at_once = 1 if model.device.type == "cpu" and not predict else _AT_ONCE
         for start in range(0, len(group), at_once):
             some = group[start : start + at_once]
             batch = [torch.cat(parts) for parts in zip(*(styles[i] for i in some), strict=True)]
             with model.autocast():
-                pictures, masks = _render(inversion, batch, model, recompute, size)
+                pictures, masks = _render(inversion, batch, model, predict, size)
             for row, i in enumerate(some):
                 picture = pictures[row : row + 1].float().clamp(-1, 1).cpu()
                 picture = inversion.tone.apply(picture) if inversion.tone else picture
@@ -261,10 +261,10 @@ def _styles(
 
 
 def _render(
-    inversion: Inversion, styles: Sequence[Tensor], model: Model, recompute: bool, size: int
+    inversion: Inversion, styles: Sequence[Tensor], model: Model, predict: bool, size: int
 ) -> tuple[Tensor, Mapping[int, Tensor]]:
     """Draw styles with the inversion's flows and masks, or with newly predicted ones; give the new masks."""
-    if not recompute or model.samm is None:
+    if not predict or model.samm is None:
         stored = Alignment(dict(inversion.flows), dict(inversion.masks))
         return _draw_matched(inversion, styles, model, replay(stored), size), {}
     view = area_resize(inversion.photo_pm1.to(model.device), model.encoder.input_size)
@@ -313,7 +313,7 @@ def _finish(
         start = before if first is None else _focus(before, first, recipe, False)
         picture = _focus(start, picture, recipe, bool(placed(recipe.attributes)), hairless)
         younger = -recipe.attributes.get("age", 0.0)
-        if recipe.masks == "adaptive" and inversion.masks:
+        if recipe.rule.fits and inversion.masks:
             views = (*inversion.views_pm1, picture)
             gathered = adaptive_mask(gathered, inversion.predicted, *views, things, smoothed(younger))
         if inversion.anchor is not None:

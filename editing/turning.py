@@ -51,7 +51,7 @@ STILL = (0.02, 0.1)  # pixels at FINE: at rest, moved
 def split(recipe: Recipe, inversion: Inversion) -> tuple[Recipe, Recipe | None]:
     """Part a recipe into what is drawn and what turns the head; None where nothing does, or cannot so."""
     turn = {name: strength for name, strength in recipe.attributes.items() if name in TURNS}
-    if not turn or recipe.masks != "adaptive" or not inversion.masks or inversion.domain != FACES:
+    if not turn or not recipe.rule.fits or not inversion.masks or inversion.domain != FACES:
         return recipe, None
     rest = {name: strength for name, strength in recipe.attributes.items() if name not in turn}
     return replace(recipe, attributes=rest), Recipe(turn)

@@ -35,6 +35,7 @@ __all__ = [
     "DECIMALS",
     "FOCUS_RANGE",
     "MASKS",
+    "MASK_RULES",
     "MAX_CHARACTERS",
     "MAX_COMPONENTS",
     "MAX_PHRASE",
@@ -43,6 +44,7 @@ __all__ = [
     "NEUTRAL",
     "TEXT_RANGE",
     "ComponentEdit",
+    "MaskRule",
     "Recipe",
     "TextEdit",
     "is_whole",
@@ -52,7 +54,6 @@ __all__ = [
 ]
 
 METHODS = ("global", "optimize", "mapper")  # of StyleCLIP, Patashnik et al. 2021
-MASKS = ("reuse", "recompute", "adaptive")
 COMPONENTS = 80  # as GANSpace (harskish/ganspace) keeps for FFHQ
 TEXT_RANGE = (-5.0, 5.0)
 FOCUS_RANGE = (0.0, 1.0)
@@ -180,6 +181,23 @@ class _Strengths(Mapping[str, float]):
 
 
 @dataclass(frozen=True)
+class MaskRule:
+    """How an edit meets the inversion's masks; without either of these it takes them as they are.
+
+    Attributes:
+        predicts: flows and masks are predicted anew from the edited features, as in the paper.
+        fits: the mask is made anew from what the edit changes, see `editing.masks`.
+    """
+
+    predicts: bool = False
+    fits: bool = False
+
+
+MASK_RULES = {"reuse": MaskRule(), "recompute": MaskRule(predicts=True), "adaptive": MaskRule(fits=True)}
+MASKS = tuple(MASK_RULES)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """All edits of one picture.
 
@@ -231,7 +249,12 @@ class Recipe:
     @property
     def only_blends(self) -> bool:
         """Whether nothing has to be drawn: the code stays, and so do the inversion's masks."""
-        return self.is_empty and self.masks != "recompute"
+        return self.is_empty and not self.rule.predicts
+
+    @property
+    def rule(self) -> MaskRule:
+        """What the choice of masks means."""
+        return MASK_RULES[self.masks]
 
     def with_attribute(self, name: str, strength: float) -> Recipe:
         """Derive a recipe with one attribute set, or removed by strength 0."""

@@ -88,7 +88,7 @@ def on_mask_reset(visit: Inverted) -> Iterator[Updates]:
 
 def read(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     """Take the strength from its slider; without the switch, a rule that it cannot show stays."""
-    kept_rule = Recipe.masks if recipe.masks == "recompute" else recipe.masks
+    kept_rule = Recipe.masks if recipe.rule.predicts else recipe.masks
     masks = "recompute" if values[ids.RECOMPUTE] else kept_rule
     return replace(recipe, mask_strength=values[ids.MASK_STRENGTH], masks=masks)
 
@@ -98,7 +98,7 @@ def settings(visit: Visit) -> Updates:
     recipe, ready = (visit.recipe, True) if isinstance(visit, Inverted) else (Recipe(), False)
     return {
         ids.MASK_STRENGTH: gr.Slider(value=recipe.mask_strength, interactive=ready),
-        ids.RECOMPUTE: gr.Checkbox(value=recipe.masks == "recompute", interactive=ready),
+        ids.RECOMPUTE: gr.Checkbox(value=recipe.rule.predicts, interactive=ready),
         ids.OVERLAY: gr.update(interactive=ready),
         ids.MASK_RESET: gr.Button(interactive=ready),
     }
