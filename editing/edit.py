@@ -328,9 +328,10 @@ def _focus(
 ) -> Tensor:
     """Focus on those attributes of a recipe that have a place, or else on all others and what goes with them.
 
-    Words and components may be about anything, and so nothing is taken back from those others beside them.
+    Words and components may be about anything, and so nothing is taken back from those others beside them;
+    nor where the rule for masks does not fit them to the edit, which stands for methods that draw all of it.
     """
-    if not in_places and (recipe.texts or recipe.components):
+    if not in_places and (recipe.texts or recipe.components or not recipe.rule.fits):
         return after_pm1
     of_a_place = placed(recipe.attributes)
     chosen = {n: strength for n, strength in recipe.attributes.items() if (n in of_a_place) == in_places}
