@@ -27,7 +27,7 @@ from samm.method.motion import SIZES, follow
 from samm.method.regions import apart, blur, rise, widen
 from samm.networks.ops import area_resize, scaled
 
-__all__ = ["carry", "face_motion", "smoothed"]
+__all__ = ["carry", "face_motion", "smoothing"]
 
 COMPARE_SIZE = 256  # edge at which pictures are compared
 WORK_SIZE = 128  # edge of the maps made from that; lengths below are its pixels, but for `LOW_PX`
@@ -59,7 +59,7 @@ def carry(
     before_pm1: Tensor,
     after_pm1: Tensor,
     flow: Tensor | None = None,
-    younger: float = 0.0,
+    smoothed: Tensor | None = None,
 ) -> Tensor:
     """Add to an edited drawing what of the photo it should still show.
 
@@ -68,7 +68,7 @@ def carry(
         before_pm1: (1, 3, S, S), the un-edited drawing.
         after_pm1: (1, 3, S, S), the edited one.
         flow: (1, 2, V, V), how a face moves, from `face_motion`; nothing does if None.
-        younger: by how many deviations a face becomes so; 0 or less leaves its skin as it is.
+        smoothed: (1, 1, V, V) in 0…1, the share of detail that goes, from `smoothing`; none if None.
 
     Returns:
         (1, 3, S, S) in -1…1.
@@ -83,15 +83,20 @@ def carry(
     fine = _fine(after - before)
     if flow is not None:
         fine = fine * (1 + _folds(flow) * _fine(seen) / FOLD)
-    structure = scaled((1 - rise(fine, STRUCTURE)) * (1 - smoothed(younger)), size)
+    structure = 1 - rise(fine, STRUCTURE)
+    structure = scaled(structure if smoothed is None else structure * (1 - smoothed), size)
     color = scaled(1 - rise(blur(apart(before, after, WORK_SIZE), SOFT_PX), COLOR), size)
     low = scaled(low, size)
     return (after_pm1 + structure * (missing - low) + color * low).clamp(-1, 1)
 
 
-def smoothed(younger: float) -> Tensor:
-    """Give the share of detail that a face's skin loses as it becomes younger: (1, 1, V, V) in 0…1."""
-    return min(max(SMOOTH * younger, 0.0), SMOOTHEST) * soft(FACE_SKIN, WORK_SIZE, SKIN_PX)
+def smoothing(younger: float) -> Tensor | None:
+    """Give the share of detail that skin loses as a face becomes younger by some deviations.
+
+    Returns:
+        (1, 1, V, V) in 0…1; None where it becomes older or stays as it is.
+    """
+    return min(SMOOTH * younger, SMOOTHEST) * soft(FACE_SKIN, WORK_SIZE, SKIN_PX) if younger > 0 else None
 
 
 def _fine(picture: Tensor) -> Tensor:

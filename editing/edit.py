@@ -19,8 +19,8 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from editing.carrying import carry, face_motion, smoothed
-from editing.focus import changes_hair, focus, placed
+from editing.carrying import carry, face_motion, smoothing
+from editing.focus import changes_hair, focus, parted
 from editing.hair import Hairless, hairless_in
 from editing.hats import spared
 from editing.masks import adaptive_mask
@@ -193,10 +193,9 @@ def _draw(
 
 def _base(recipe: Recipe) -> Recipe | None:
     """Leave of a recipe what may change all of the picture; None where that is all of it, or nothing."""
-    of_a_place = placed(recipe.attributes)
-    anywhere = {name: strength for name, strength in recipe.attributes.items() if name not in of_a_place}
+    in_places, anywhere = parted(recipe.attributes)
     base = replace(recipe, attributes=anywhere)
-    return base if of_a_place and not base.is_empty else None
+    return base if in_places and not base.is_empty else None
 
 
 @dataclass(frozen=True)
@@ -310,32 +309,32 @@ def _finish(
         picture = area_resize(inversion.aligned_pm1, size)
     else:
         photo, before = (area_resize(x, size) for x in (inversion.photo_pm1, inversion.anchor_pm1))
-        start = before if first is None else _focus(before, first, recipe, False)
-        picture = _focus(start, picture, recipe, bool(placed(recipe.attributes)), hairless)
-        younger = -recipe.attributes.get("age", 0.0)
+        picture = _focus(before, first, picture, recipe, hairless)
+        smoothed = smoothing(-recipe.attributes.get("age", 0.0))
         if recipe.rule.fits and inversion.masks:
             views = (*inversion.views_pm1, picture)
-            gathered = adaptive_mask(gathered, inversion.predicted, *views, things, smoothed(younger))
+            gathered = adaptive_mask(gathered, inversion.predicted, *views, things, smoothed)
         if inversion.anchor is not None:
             moves = inversion.domain == FACES and not _is_of_hair(recipe)
             motion = face_motion(before, picture) if moves else None
-            picture = carry(photo, before, picture, motion, younger)
+            picture = carry(photo, before, picture, motion, smoothed)
     return Edit(crop=crop, w_plus=drawing.code, aligned_pm1=picture, gathered=gathered, recipe=recipe)
 
 
 def _focus(
-    before_pm1: Tensor, after_pm1: Tensor, recipe: Recipe, in_places: bool, hairless: Hairless | None = None
+    before_pm1: Tensor, first: Tensor | None, drawn: Tensor, recipe: Recipe, hairless: Hairless | None
 ) -> Tensor:
-    """Focus on those attributes of a recipe that have a place, or else on all others and what goes with them.
+    """Take out of a recipe's drawing what is none of its attributes' business; see `_finish`.
 
-    Words and components may be about anything, and so nothing is taken back from those others beside them;
-    nor where the rule for masks does not fit them to the edit, which stands for methods that draw all of it.
+    Words and components may be about anything, and so nothing is spared by attributes of all of the head
+    beside them; nor where masks are not fitted to the edit, which stands for methods that draw all of it.
     """
-    if not in_places and (recipe.texts or recipe.components or not recipe.rule.fits):
-        return after_pm1
-    of_a_place = placed(recipe.attributes)
-    chosen = {n: strength for n, strength in recipe.attributes.items() if (n in of_a_place) == in_places}
-    return focus(before_pm1, after_pm1, chosen, hairless)
+    in_places, anywhere = parted(recipe.attributes)
+    sparing = anywhere if recipe.rule.fits and not recipe.texts and not recipe.components else {}
+    if not in_places:
+        return focus(before_pm1, drawn, sparing)
+    base = before_pm1 if first is None else focus(before_pm1, first, sparing)
+    return focus(base, drawn, in_places, hairless)
 
 
 def _is_of_hair(recipe: Recipe) -> bool:

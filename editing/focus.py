@@ -19,11 +19,11 @@ import torch
 from torch import Tensor
 
 from editing.hair import Hairless
-from editing.places import FRINGE, GAZE, HAIR, HEAD, NECK, REGIONS, WHOLE_MOUTH, soft
+from editing.places import FRINGE, GAZE, HAIR, HEAD, NECK, REGIONS, WHOLE_MOUTH, Region, soft
 from samm.method.regions import apart, blur, rise
 from samm.networks.ops import area_resize, scaled
 
-__all__ = ["changes_hair", "focus", "placed"]
+__all__ = ["changes_hair", "focus", "parted", "placed"]
 
 COMPARE_SIZE = 256  # edge at which pictures are compared
 WORK_SIZE = 128  # edge of the map made from that; lengths below are its pixels
@@ -31,16 +31,25 @@ EDGE_PX = 5.0  # deviation of a place's soft outline
 SOFT_PX = 1.5  # and of the change's blur
 CLEAREST = 0.98  # quantile of the change that is an edit's clearest
 TINT = {HAIR.name: (0.25, 0.5), FRINGE.name: (0.4, 0.7)}  # shares of it: just a tint, surely a new color
-GAZE_PX = 2.5  # likewise of the eyes between their lids
-SPARES_GAZE = frozenset({"age", "gender", "makeup", "skin", "eyebrows", "bangs"})  # and glasses put on
-SPARES_MOUTH = frozenset({"age", "gender"})  # and the neck, which they dress otherwise
-NECK_PX = 4.0
 MOSTLY = (0.6, 0.72)  # share of the hair that an edit finds which is none: colored all the same, left alone
+# What attributes have nothing to do with, as a neck, which some dress otherwise; and glasses that are put on.
+SPARED = {
+    **dict.fromkeys(("age", "gender"), (GAZE, WHOLE_MOUTH, NECK)),
+    **dict.fromkeys(("makeup", "skin", "eyebrows", "bangs"), (GAZE,)),
+}
+SPARED_PX = {GAZE: 2.5, WHOLE_MOUTH: 5.0, NECK: 4.0}  # deviations of their soft outlines
 
 
 def placed(attributes: Iterable[str]) -> set[str]:
     """Tell which of some attributes have a place of their own in a face's crop."""
     return {name for name in attributes if name in REGIONS and REGIONS[name] is not HEAD}
+
+
+def parted(attributes: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float]]:
+    """Part attributes, strengths by name, into those with a place and those that change all of a head."""
+    of_a_place = placed(attributes)
+    in_places = {name: strength for name, strength in attributes.items() if name in of_a_place}
+    return in_places, {name: strength for name, strength in attributes.items() if name not in of_a_place}
 
 
 def changes_hair(attributes: Iterable[str]) -> bool:
@@ -62,28 +71,26 @@ def focus(
         attributes: their strengths by name; without any, all stays as it is drawn.
         hairless: where the photo has no hair, if that is known.
     """
+    if not attributes:
+        return after_pm1
     place = torch.zeros(1, 1, WORK_SIZE, WORK_SIZE)
-    for name, strength in attributes.items():
-        region = REGIONS.get(name, HEAD)
+    # Several attributes may be of one place, and that of hair takes a while to find.
+    for region, spared in {(REGIONS.get(n, HEAD), _spared(n, s)) for n, s in attributes.items()}:
         if region is HAIR:
             outline = _hair(before_pm1, after_pm1, hairless)
         else:
             outline = torch.ones_like(place) if region is HEAD else soft(region, WORK_SIZE, EDGE_PX)
-        place = place.maximum(outline * (1 - _spared(name, strength)))
-    if not attributes or bool((place == 1).all()):
+        for part in spared:
+            outline = outline * (1 - soft(part, WORK_SIZE, SPARED_PX[part]))
+        place = place.maximum(outline)
+    if bool((place == 1).all()):
         return after_pm1
     return torch.lerp(before_pm1, after_pm1, scaled(place, before_pm1.shape[-1]))
 
 
-def _spared(name: str, strength: float) -> Tensor:
-    """Mark what of gaze, mouth and neck an attribute leaves alone: (1, 1, V, V) in 0…1."""
-    spared = torch.zeros(1, 1, WORK_SIZE, WORK_SIZE)
-    if name in SPARES_GAZE or (name == "glasses" and strength > 0):  # which, taken off, uncover the eyes
-        spared = spared.maximum(soft(GAZE, WORK_SIZE, GAZE_PX))
-    if name in SPARES_MOUTH:
-        spared = spared.maximum(soft(WHOLE_MOUTH, WORK_SIZE, EDGE_PX))
-        spared = spared.maximum(soft(NECK, WORK_SIZE, NECK_PX))
-    return spared
+def _spared(name: str, strength: float) -> tuple[Region, ...]:
+    """Tell what an attribute leaves alone; glasses only where they are put on, as the eyes appear without."""
+    return (GAZE,) if name == "glasses" and strength > 0 else SPARED.get(name, ())
 
 
 def _hair(before_pm1: Tensor, after_pm1: Tensor, hairless: Hairless | None) -> Tensor:

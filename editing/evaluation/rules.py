@@ -20,6 +20,7 @@ from editing.masks import disagreement
 from editing.moves.moves import Moves
 from editing.recipe.recipe import MASKS, Recipe
 from samm.inversion import Inversion
+from samm.method.regions import widen
 from samm.models import Model
 from samm.networks.ops import area_resize
 from samm.pixels import to_pm1
@@ -102,7 +103,7 @@ def _difference(photo: Tensor, edited: Edit, area: Tensor) -> float:
 def _ghosts(photo: Tensor, edited: Edit) -> float:
     """Measure edges of the blended picture beyond the stronger of both pictures' edges nearby."""
     either = torch.maximum(_edges(photo), _edges(to_pm1(edited.aligned)))
-    nearby = nn.functional.max_pool2d(either, 5, 1, 2)
+    nearby = widen(either, 2)
     return float((_edges(to_pm1(edited.blended)) - nearby).clamp(min=0).mean() * 127.5)
 
 

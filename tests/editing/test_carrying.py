@@ -2,7 +2,7 @@
 
 import torch
 
-from editing.carrying import carry, face_motion
+from editing.carrying import carry, face_motion, smoothing
 from samm.method.regions import blur
 
 SIZE = 256
@@ -90,7 +90,10 @@ def test_a_younger_face_keeps_less_of_its_skin_and_all_of_gaze_mouth_and_hair(ge
 
     def left(younger, *place):
         return (
-            float((carry(photo, drawn, drawn.clone(), younger=younger) - drawn)[(..., *place)].std()) / grain
+            float(
+                (carry(photo, drawn, drawn.clone(), smoothed=smoothing(younger)) - drawn)[(..., *place)].std()
+            )
+            / grain
         )
 
     forehead, eye, hair = (
@@ -103,4 +106,6 @@ def test_a_younger_face_keeps_less_of_its_skin_and_all_of_gaze_mouth_and_hair(ge
     assert left(2.0, *forehead) < 0.5
     for place in (eye, hair):
         assert left(2.0, *place) > 0.9
-    assert torch.equal(carry(photo, drawn, drawn.clone(), younger=-2.0), carry(photo, drawn, drawn.clone()))
+    assert torch.equal(
+        carry(photo, drawn, drawn.clone(), smoothed=smoothing(-2.0)), carry(photo, drawn, drawn.clone())
+    )
