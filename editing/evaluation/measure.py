@@ -19,18 +19,21 @@ from editing.evaluation.judges import Judges, wanted_change
 from editing.evaluation.methods import Edited, difference_mask
 from editing.evaluation.samples import VIEW_SIZE
 from editing.evaluation.tables import PICTURES, Figures
+from editing.hats import spared
 from editing.moves.scorer import signed
 from editing.places import background, psnr_within, region_of, share_inside
 from editing.recipe.attributes import ATTRIBUTES
 from editing.recipe.recipe import Recipe
 from samm.inversion import Inversion
+from samm.method.regions import widen
 from samm.metrics import psnr, ssim
-from samm.networks.ops import area_resize
-from samm.pixels import to_pm1
+from samm.networks.ops import area_resize, scaled
+from samm.pixels import to_pm1, to_u8
 
-__all__ = ["KEPT", "SOFT", "measure", "measure_edit"]
+__all__ = ["KEPT", "REACH_PX", "SOFT", "measure", "measure_edit"]
 
 KEPT = 0.9  # of the mask: above it, a pixel counts as the photo's
+REACH_PX = 4  # at VIEW_SIZE: what an edit changes is widened by this, for masks have soft edges
 SOFT = (0.05, 0.95)  # between these a pixel of the mask is neither the photo's nor the generator's
 
 
@@ -104,6 +107,7 @@ def _attributes_seen(edited: Edited, recipe: Recipe, judges: Judges) -> dict[str
     before = edited.before
     shown = scores([before.photo_u8, before.blended, edited.after.blended])
     drawn = scores([before.aligned, edited.after.aligned])
+    bare = scores([_with_hat(picture, before) for picture in (before.aligned, edited.after.aligned)])
     wanted = recipe.attributes
     others = {a.score for a in ATTRIBUTES.values()} - {ATTRIBUTES[name].score for name in wanted}
     leaks = [abs((signed(shown, score)[2] - signed(shown, score)[1]).item()) for score in sorted(others)]
@@ -113,9 +117,18 @@ def _attributes_seen(edited: Edited, recipe: Recipe, judges: Judges) -> dict[str
         "target": wanted_change(shown, wanted, 1, 2),
         "target_photo": wanted_change(shown, wanted, 0, 2),
         "target_drawn": wanted_change(drawn, wanted, 0, 1),
+        "target_open": wanted_change(bare, wanted, 0, 1),
         "leak": fmean(leaks),
         "years": (age[1] - age[0]).item(),
     }
+
+
+def _with_hat(picture_u8: np.ndarray, inversion: Inversion) -> np.ndarray:
+    """Put what no edit changes, such as a hat, back into a drawing: uint8 (S, S, 3)."""
+    if not inversion.masks:
+        return picture_u8
+    stays = scaled(spared(inversion), inversion.size)
+    return to_u8(torch.lerp(to_pm1(picture_u8), inversion.photo_pm1, stays))
 
 
 def _likeness(edited: Edited, judges: Judges) -> dict[str, float]:
@@ -143,7 +156,9 @@ def _places(edited: Edited, recipe: Recipe) -> dict[str, float]:
         area_resize(to_pm1(p), VIEW_SIZE)
         for p in (edited.before.photo_u8, edited.before.aligned, edited.after.aligned, edited.after.blended)
     )
-    unchanged = difference_mask(before, drawn)
+    # A result is drawn from the photo as well, and asks for no change where it shows either of them.
+    changed = 1 - difference_mask(before, drawn).maximum(difference_mask(crop, drawn))
+    unchanged = 1 - widen(changed, REACH_PX)
     difference = (picture - crop).abs().mean(1, keepdim=True) * 127.5
     region = region_of(recipe.attributes, VIEW_SIZE)
     outside = {"outside": float((difference * unchanged).sum() / unchanged.sum())} if unchanged.any() else {}

@@ -8,7 +8,7 @@ import torch
 
 from editing.evaluation.comparison import Comparison, details
 from editing.evaluation.judges import DRAWN, Judges
-from editing.evaluation.measure import KEPT, SOFT
+from editing.evaluation.measure import KEPT, REACH_PX, SOFT
 from editing.evaluation.methods import CHANGE_LEVEL, CHANGE_PX
 from editing.evaluation.samples import PSI, VIEW_SIZE
 from editing.places import FACE, PSNR_LIMIT, REGIONS, background
@@ -97,15 +97,18 @@ def _edit_lines(edits: Sequence[Recipe], size: int) -> list[str]:
         f"{DRAWN} faces drawn at ψ = {PSI:g}. Scores are logits, years or shares of our scorer, a "
         "MobileNetV2 at 160² trained on CelebA and All-Age-Faces, which the directions were fitted with: "
         "what it cannot see does not count.",
-        "Arrives: the target's mean change over that of the generator's pictures before blending.",
+        "Arrives: the target's mean change over that of the generator's pictures before blending; but for "
+        "hats: over that of the same pictures with the photo's hats and backdrops in place, which no edit "
+        "changes.",
         "Years: change of the age that FaceRes estimates, from the result without the edit; no direction was "
         "fitted with it.",
         "Identity of an edit: of its result to the photo, and to the method's own result without the edit. "
         "An edit of age, gender or glasses is meant to change the face, so read it beside the target: what "
         "changes nothing keeps identity best.",
-        f"Outside: mean difference of result and photo, in levels of 255 at {VIEW_SIZE}², where the edit "
-        f"changes the generator's picture by at most {CHANGE_LEVEL * 127.5:.0f} levels on average over "
-        f"{CHANGE_PX} pixels; changed: the share of the picture where it changes more.",
+        f"Outside: mean difference of result and photo, in levels of 255 at {VIEW_SIZE}², outside the "
+        "changed region: where the edited picture before blending differs by more than "
+        f"{CHANGE_LEVEL * 127.5:.0f} levels on average over {CHANGE_PX} pixels from the un-edited one and "
+        f"from the photo, and {REACH_PX} pixels around; changed: the region's share of the picture.",
         f"Inside: share of the change of the generator's picture in the attributes' region "
         f"({', '.join(regions)}), fixed ellipses in the crop.",
         f"Background: outside the ellipse (x / {FACE[0]:g})² + (y / {FACE[1]:g})² = 1 of a crop that spans "

@@ -60,6 +60,7 @@ EDIT_METRICS = {
     "target": ("target σ", 2),
     "target_photo": ("target from photo σ", 2),
     "arrives": ("arrives", 2),
+    "arrives_open": ("arrives but for hats", 2),
     "leak": ("leak σ", 2),
     "years": ("years", 1),
     "identity": ("identity to photo", 3),
@@ -76,7 +77,12 @@ EDIT_METRICS = {
 }
 _KEYS = ["method", "photo", "picture", "edit"]
 # What is worked out from others when photos are averaged is in no file.
-_VALUES = [m for m in dict.fromkeys((*METRICS, "target_drawn", *EDIT_METRICS)) if m not in ("fid", "arrives")]
+_SHARES = {"arrives": "target_drawn", "arrives_open": "target_open"}  # and what each is a share of
+_VALUES = [
+    metric
+    for metric in dict.fromkeys((*METRICS, *_SHARES.values(), *EDIT_METRICS))
+    if metric not in ("fid", *_SHARES)
+]
 _COLUMNS = [*_KEYS, *_VALUES, "settings"]
 _GROUP = ["method", "picture", "edit", "metric"]
 _EDITED = "edited"
@@ -155,7 +161,7 @@ def differences(results: Sequence[Figures], against: str) -> pd.DataFrame:
             continue
         other = figures.xs(method, level="method")
         other = other[other.index.isin(base.index)]
-        apart = (other - base.reindex(other.index)).drop(columns="target_drawn").reset_index()
+        apart = (other - base.reindex(other.index)).drop(columns=[*_SHARES.values()]).reset_index()
         parts.append(apart.assign(method=f"{method} − {against}"))
     return pd.concat(parts, ignore_index=True).reindex(columns=_COLUMNS)
 
@@ -190,14 +196,15 @@ def means(figures: pd.DataFrame, fid: Mapping[tuple[str, str], float] | None = N
 
 
 def _arriving(long: pd.DataFrame) -> list[tuple[Any, ...]]:
-    """Give the share of the drawn targets' mean that the results' mean has, as rows of `means`."""
+    """Give the shares of the drawn targets' means that the results' mean has, as rows of `means`."""
     rows = []
     for (method, picture, edit), part in _groups(long, _GROUP[:3]):
         values = {metric: group["value"].tolist() for (metric,), group in _groups(part, ["metric"])}
-        if (drawn := values.get("target_drawn")) and fmean(drawn):
-            share = fmean(values["target"]) / fmean(drawn)
-            interval = bootstrap_interval(values["target"], drawn)
-            rows.append((method, picture, edit, "arrives", share, *interval, len(drawn)))
+        for metric, whole in _SHARES.items():
+            if (drawn := values.get(whole)) and fmean(drawn):
+                share = fmean(values["target"]) / fmean(drawn)
+                interval = bootstrap_interval(values["target"], drawn)
+                rows.append((method, picture, edit, metric, share, *interval, len(drawn)))
     return rows
 
 

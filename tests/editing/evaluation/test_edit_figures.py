@@ -13,6 +13,7 @@ from torch import Tensor, nn
 import samm
 from editing.command.__main__ import main
 from editing.evaluation import judges as judging
+from editing.evaluation import measure
 from editing.evaluation.judges import Judges, Published, Scores
 from editing.evaluation.measure import measure_edit
 from editing.evaluation.methods import METHODS, Edited, read_edits
@@ -22,6 +23,7 @@ from editing.places import PSNR_LIMIT, background, region_of
 from editing.recipe.recipe import Recipe
 from samm.crop.png import save_png
 from samm.errors import OptionError
+from samm.method.regions import widen
 from samm.metrics import psnr
 from samm.networks.ops import area_resize
 
@@ -64,7 +66,9 @@ def seen(judges, small, scores, recipe, photo, before, after, drawn=None):
 def stub(photo: np.ndarray, aligned: np.ndarray, blended: np.ndarray, keep_photo: torch.Tensor):
     """What judges look at of a picture, whatever its mask would make of it."""
     mask = keep_photo[0, 0].numpy()
-    return SimpleNamespace(photo_u8=photo, aligned=aligned, blended=blended, keep_photo=keep_photo, mask=mask)
+    return SimpleNamespace(
+        photo_u8=photo, aligned=aligned, blended=blended, keep_photo=keep_photo, mask=mask, masks={}
+    )
 
 
 def test_scores_change_in_their_own_deviations(scores, judges, small):
@@ -105,6 +109,20 @@ def test_what_arrives_is_compared_with_what_was_drawn(scores, judges, small):
     assert found["target"] / found["target_drawn"] == pytest.approx(0.5)
 
 
+def test_what_no_edit_may_change_is_not_missed(scores, judges, small, monkeypatch):
+    left = torch.zeros(1, 1, 128, 128)
+    left[..., :64] = 1  # a hat on the left half
+    monkeypatch.setattr(measure, "spared", lambda inversion: left)
+    brighter = torch.full_like(small.photo_pm1, 0.1)
+    drawn = (small.aligned_pm1.clamp(-0.9, 0.8) + brighter, small.aligned_pm1.clamp(-0.9, 0.8))
+    found = measure_edit(
+        Edited(replace(small, aligned_pm1=drawn[1]), replace(small, aligned_pm1=drawn[0])),
+        SMILE,
+        replace(judges, scores=scores),
+    )
+    assert found["target_open"] == pytest.approx(found["target_drawn"] / 2, rel=0.02)
+
+
 def test_only_what_the_edit_leaves_alone_counts_as_outside(judges, small):
     mouth = region_of(["smile"], 512)
     perfect = replace(small, aligned_pm1=small.photo_pm1)
@@ -113,7 +131,8 @@ def test_only_what_the_edit_leaves_alone_counts_as_outside(judges, small):
     found = measure_edit(result(perfect, picture, drawn), SMILE, judges)
     assert found["outside"] < 0.2
     assert found["inside"] > 0.98
-    assert found["changed"] == pytest.approx(mouth.mean(), abs=0.03)
+    around = widen(torch.from_numpy(mouth).float()[None, None], 2 * measure.REACH_PX)
+    assert found["changed"] == pytest.approx(float(around.mean()), abs=0.03)
     picture[:40] = picture[:40] // 2
     harmed = measure_edit(result(perfect, picture, drawn), SMILE, judges)
     assert harmed["outside"] > found["outside"] + 1

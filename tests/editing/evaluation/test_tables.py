@@ -110,6 +110,16 @@ def test_what_arrives_is_a_quotient_of_means():
     assert "arrives" not in edit_table(means(differences(both, "y")), "+")
 
 
+def test_what_arrives_is_also_compared_with_what_was_drawn_beside_hats():
+    results = [
+        _edited("y", "a", 1, target_drawn=2, target_open=1),
+        _edited("y", "b", 2, target_drawn=2, target_open=2),
+    ]
+    arrives = _row(means(frame(results)), "y", "edited", "age +2.0", "arrives_open")
+    assert arrives == {"mean": 1, "low": 1, "high": 1, "photos": 2}
+    assert "| arrives but for hats |" in edit_table(means(frame(results)))
+
+
 def test_differences_are_taken_edit_by_edit():
     results = [_edited("y", "a", 1), _edited("z", "a", 3, kept_psnr=50), _edited("y", "b", 2)]
     results += [_edited("z", "b", 5, kept_psnr=40)]
