@@ -178,15 +178,16 @@ def _draw(
     crop = _crop_at(inversion, size)
     edits = {i: undrawn(inversion, recipe, size) for i, recipe in enumerate(recipes) if recipe.only_blends}
     wanted = {i: recipe for i, recipe in enumerate(recipes) if i not in edits}
-    fitted = inversion.masks and any(recipe.rule.fits for recipe in wanted.values())
-    things = spared(inversion) if fitted and inversion.domain == FACES else None
-    colored = inversion.domain == FACES and any(changes_hair(recipe.attributes) for recipe in wanted.values())
+    faces = inversion.domain == FACES
+    colored = faces and any(changes_hair(recipe.attributes) for recipe in wanted.values())
     hairless = hairless_in(inversion) if colored else None
     bases = {i: base for i, recipe in wanted.items() if (base := _base(recipe))}
     each = list(dict.fromkeys([*wanted.values(), *bases.values()]))  # a grid's bases recur, and stand in it
     drawn = _drawings(inversion, each, model, tools, size)
     for i, recipe in wanted.items():
         first = drawn[bases[i]].picture if i in bases else None
+        fitted = faces and inversion.masks and recipe.rule.fits
+        things = spared(inversion, _may_be_of_hair(recipe)) if fitted else None
         edits[i] = _finish(inversion, crop, recipe, drawn[recipe], first, things, hairless)
     return [edits[i] for i in range(len(recipes))]
 
@@ -335,6 +336,11 @@ def _focus(
         return focus(before_pm1, drawn, sparing)
     base = before_pm1 if first is None else focus(before_pm1, first, sparing)
     return focus(base, drawn, in_places, hairless)
+
+
+def _may_be_of_hair(recipe: Recipe) -> bool:
+    """Tell whether a recipe may change hair as such; age greys it and leaves its outline."""
+    return bool(recipe.texts or recipe.components) or changes_hair(recipe.attributes)
 
 
 def _is_of_hair(recipe: Recipe) -> bool:

@@ -8,7 +8,7 @@ or caps are found, three of four with wraps or bands, and no bare head.
 
 Where a hat is worn, what is `hair.covered` and all of the backdrop are spared, too: the generator draws hair
 around the head which the hat hides, and an edit would show it as a rim. Around a bare head the backdrop is
-spared but for its edge, where hair and cheeks may grow.
+spared; but for its edge where hair is edited, since strands in their old color would stay there.
 
 Shapes: E = `WORK_SIZE`, edge of the maps.
 """
@@ -37,23 +37,27 @@ WITHOUT = ("a person", "a man with short hair", "a woman with hair")
 KEPT = (0.57, 0.62)  # share of the crown's part that SAMM keeps: may be hair, is none
 EDGE_PX = 3.0  # deviation of the soft lower edge
 HAT_RIM_PX = 3  # by which the parts are widened with a hat, as they end where colors begin to change
-RIM_PX = 2  # by which the backdrop is narrowed without one
+RIM_PX = 2  # by which the backdrop is narrowed for hair without one
 SPECK_PX = 4  # half width of the smallest piece of a backdrop
-_FOUND: WeakKeyDictionary[Inversion, Tensor] = WeakKeyDictionary()  # each edit of a photo asks again
+# Backdrop and hat, (1, 1, E, E) each; each edit of a photo asks again.
+_FOUND: WeakKeyDictionary[Inversion, tuple[Tensor, Tensor]] = WeakKeyDictionary()
 
 
-def spared(inversion: Inversion) -> Tensor:
-    """Mark what no edit changes: a worn hat, and the backdrop: (1, 1, E, E) in 0…1.
+def spared(inversion: Inversion, of_hair: bool = True) -> Tensor:
+    """Mark what an edit does not change: a worn hat, and the backdrop: (1, 1, E, E) in 0…1.
 
     Args:
         inversion: of a face.
+        of_hair: whether the edit may be of hair, which reaches over the backdrop's edge.
     """
     if inversion not in _FOUND:
         parts = parts_of(inversion)
-        backdrop = -widen(-open_(parts["background"], SPECK_PX), RIM_PX)
-        places, chance = blur(backdrop, EDGE_PX / 2), worn(inversion, parts)
-        _FOUND[inversion] = places.maximum(chance * _hat(inversion, parts)) if chance else places
-    return _FOUND[inversion]
+        chance = worn(inversion, parts)
+        hat = chance * _hat(inversion, parts) if chance else torch.zeros_like(parts["crown"])
+        _FOUND[inversion] = open_(parts["background"], SPECK_PX), hat
+    backdrop, hat = _FOUND[inversion]
+    narrowed = -widen(-backdrop, RIM_PX) if of_hair else backdrop
+    return blur(narrowed, EDGE_PX / 2).maximum(hat)
 
 
 def _hat(inversion: Inversion, parts: dict[str, Tensor]) -> Tensor:

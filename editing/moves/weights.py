@@ -26,7 +26,7 @@ FACE_TEXT = _own(
     "face_text.safetensors", "a2e886bce26dea3fa88c2027e80ae4763e4c044c1f6fa97ca7389bb647b0e22f", "text"
 )
 DIRECTIONS = _own(
-    "directions.safetensors", "95a4c1ec64fc2da8b6e7b767b6c7afc068ebe773c4bbec88595a4810f5d62ccd", "directions"
+    "directions.safetensors", "b772b24bc936f0a415bb6923f4e59732f00bf38da3a67542facf246514042cf1", "directions"
 )
 COMPONENTS = _own(
     "components.safetensors", "8024dbdd46eececedc5c82df3b98bf879949163f245788907edc9219b47b70da", "components"

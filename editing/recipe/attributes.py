@@ -95,15 +95,15 @@ class CarAttribute:
 ATTRIBUTES: dict[str, Attribute] = {
     attribute.name: attribute
     for attribute in (
-        Attribute("age", "Age", "younger to older", "age", ("glasses", "gender"), safe=(-2.0, 2.0)),
-        Attribute("smile", "Smile", "serious to smiling", "smiling", ("gender",), safe=(-3.0, 2.5)),
+        Attribute("age", "Age", "younger to older", "age", ("glasses", "gender"), safe=(-2.0, 2.5)),
+        Attribute("smile", "Smile", "serious to smiling", "smiling", ("gender",), safe=(-3.0, 2.0)),
         Attribute("yaw", "Turn", "turned left to turned right", "yaw", safe=(-2.0, 2.0)),
         Attribute("pitch", "Tilt", "looking down to looking up", "pitch"),
         Attribute(
-            "gender", "Feminine to masculine", "feminine to masculine", "male", ("age",), safe=(-2.0, 2.0)
+            "gender", "Feminine to masculine", "feminine to masculine", "male", ("age",), safe=(-2.5, 3.0)
         ),
-        Attribute("glasses", "Glasses", "without to with", "eyeglasses", ("age", "gender"), safe=(-3.0, 2.5)),
-        Attribute("beard", "Beard", "shaved to bearded", "-no_beard", ("gender", "age"), safe=(-3.0, 2.0)),
+        Attribute("glasses", "Glasses", "without to with", "eyeglasses", ("age", "gender"), safe=(-2.5, 2.0)),
+        Attribute("beard", "Beard", "shaved to bearded", "-no_beard", ("gender", "age"), safe=(-2.5, 2.0)),
         Attribute("mouth_open", "Mouth", "closed to open", "mouth_slightly_open", ("smile",)),
         Attribute("eyes_open", "Eyes", "narrow to wide open", "-narrow_eyes", ("smile",)),
         Attribute(
@@ -129,7 +129,6 @@ ATTRIBUTES: dict[str, Attribute] = {
             "wearing_lipstick",
             ("gender", "age"),
             more=True,
-            safe=(-2.0, 3.0),
         ),
         Attribute("eyebrows", "Eyebrows", "thin to bushy", "bushy_eyebrows", ("gender", "age"), more=True),
         Attribute("skin", "Skin tone", "darker to lighter", "skin_lightness", (), more=True),

@@ -17,7 +17,9 @@ def test_hats_of_the_examples(name, example):
     assert (float(marked[0, 0, 5, 64]) > 0.9) == WORN[name]
     assert marked[0, 0, 60:90, 45:83].max() < 0.05  # the face never is
     assert marked[0, 0, 8, 2] > 0.9  # the backdrop always
-    assert spared(example(name)) is marked  # seen once
+    outline = spared(example(name), of_hair=False)
+    assert (outline >= marked - 1e-6).all()
+    assert (outline.mean() > marked.mean()) == (not WORN[name])  # more of it only where there may be hair
 
 
 @pytest.mark.parametrize("recipe", ["age +2", "blond hair +2"])
