@@ -21,7 +21,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from editing.places import CREASES, FACE_SKIN, INNER_FACE, soft
+from editing.places import CREASES, FACE_SKIN, GLASSES, INNER_FACE, soft
 from samm.method.alignment import warp
 from samm.method.motion import SIZES, follow
 from samm.method.regions import apart, blur, rise, widen
@@ -41,6 +41,7 @@ WAY = (0.5, 2.0)  # pixels that a fold's surroundings move: it stays as it is, i
 WAY_PX = 4  # how far around
 SMOOTH, SMOOTHEST = 0.4, 0.8  # of the skin's detail that goes with a deviation younger, and at most
 SKIN_PX = 2.5  # deviation of the skin's outline
+WORN = (0.25, 0.45)  # the scorer's probability of glasses: none, surely some
 FOLD = 0.05  # mean strength of a line that counts twice
 
 
@@ -90,13 +91,29 @@ def carry(
     return (after_pm1 + structure * (missing - low) + color * low).clamp(-1, 1)
 
 
-def smoothing(younger: float) -> Tensor | None:
+def smoothing(younger: float, photo_pm1: Tensor) -> Tensor | None:
     """Give the share of detail that skin loses as a face becomes younger by some deviations.
+
+    Args:
+        younger: deviations.
+        photo_pm1: (1, 3, S, S), the face's crop; skin behind glasses keeps its detail, for frames are thin.
 
     Returns:
         (1, 1, V, V) in 0…1; None where it becomes older or stays as it is.
     """
-    return min(SMOOTH * younger, SMOOTHEST) * soft(FACE_SKIN, WORK_SIZE, SKIN_PX) if younger > 0 else None
+    if younger <= 0:
+        return None
+    skin = soft(FACE_SKIN, WORK_SIZE, SKIN_PX)
+    if glasses := glasses_chance(photo_pm1):
+        skin = skin * (1 - glasses * soft(GLASSES, WORK_SIZE, SKIN_PX))
+    return min(SMOOTH * younger, SMOOTHEST) * skin
+
+
+def glasses_chance(photo_pm1: Tensor) -> float:
+    """Tell by the scorer whether a face's crop (1, 3, S, S) has glasses, 0…1."""
+    from editing.moves.scorer import photo_scores, signed  # torchvision takes a second
+
+    return float(rise(signed(photo_scores(photo_pm1), "eyeglasses").sigmoid(), WORN))
 
 
 def _fine(picture: Tensor) -> Tensor:

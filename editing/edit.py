@@ -311,7 +311,7 @@ def _finish(
     else:
         photo, before = (area_resize(x, size) for x in (inversion.photo_pm1, inversion.anchor_pm1))
         picture = _focus(before, first, picture, recipe, hairless)
-        smoothed = smoothing(-recipe.attributes.get("age", 0.0))
+        smoothed = smoothing(-recipe.attributes.get("age", 0.0), inversion.photo_pm1)
         if recipe.rule.fits and inversion.masks:
             views = (*inversion.views_pm1, picture)
             gathered = adaptive_mask(gathered, inversion.predicted, *views, things, smoothed)

@@ -25,6 +25,7 @@ __all__ = [
     "FACE_SKIN",
     "FRINGE",
     "GAZE",
+    "GLASSES",
     "HAIR",
     "HEAD",
     "INNER_FACE",

@@ -44,6 +44,7 @@ EDGE_PX = 6.0  # deviation of the outline of the face, at FINE
 HEAD_PX = 3.0  # and of the outline of what may move
 END_PX = 10  # from where it may move to where it certainly does not
 AT_REST = 0.5  # weight of the latter
+STRETCH = 0.7  # of its way that a pixel may lag behind its neighbor: at 1 both would show the same
 SMOOTH_PX = 5.0  # with less of it a stretched cheek gets creases
 STILL = (0.02, 0.1)  # pixels at FINE: at rest, moved
 
@@ -77,7 +78,7 @@ def head_flow(inversion: Inversion, turn: Recipe, model: Model, tools: Moves) ->
     coarse = _settled(match(first[COARSE], second[COARSE]))
     exact = follow(coarse, first[FINE], second[FINE])
     flow = torch.lerp(scaled(coarse, FINE), exact, soft(INNER_FACE, FINE, EDGE_PX))
-    return GAIN * longer**BEYOND * _settled(flow)
+    return _bounded(GAIN * longer**BEYOND * _settled(flow))
 
 
 def _settled(flow: Tensor) -> Tensor:
@@ -88,6 +89,13 @@ def _settled(flow: Tensor) -> Tensor:
     at_rest = 1 - widen(place, round(END_PX * px))
     share = place / (place + AT_REST * at_rest).clamp_min(1e-6)  # where both are said, their mean
     return blur(spread(flow * share, place + AT_REST * at_rest), SMOOTH_PX * px)
+
+
+def _bounded(flow: Tensor) -> Tensor:
+    """Shorten a flow that would stretch something too far, as an ear that ends beside what stays."""
+    px = flow.shape[-1] / 2
+    stretch = max(-float((px * flow[:, i]).diff(dim=2 - i).min()) for i in (0, 1))
+    return flow * min(1.0, STRETCH / max(stretch, 1e-6))
 
 
 def turned(picture: Tensor, flow: Tensor) -> Tensor:
