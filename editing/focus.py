@@ -5,6 +5,9 @@ smile with narrow eyes. In an aligned crop each attribute has its place, and out
 as it was. Hair has no fixed outline: within its place only what changes clearly counts, since hair takes the
 new color and skin, wall and coat just take a tint. What is known to be no hair is left out.
 
+Of glasses that are put on the frames are wanted. Lenses are drawn tinted or shining, so what changes there
+over an area is taken out as well, and what is as thin as a frame stays.
+
 Gaze and mouth make an expression, and eyes are what a face is known by. Their drawings are blurred, and most
 attributes have nothing to do with them: people look and smile at any age as they do. So those leave them.
 
@@ -19,8 +22,8 @@ import torch
 from torch import Tensor
 
 from editing.hair import Hairless
-from editing.places import FRINGE, GAZE, HAIR, HEAD, NECK, REGIONS, WHOLE_MOUTH, Region, soft
-from samm.method.regions import apart, blur, rise
+from editing.places import FRINGE, GAZE, GLASSES, HAIR, HEAD, NECK, REGIONS, WHOLE_MOUTH, Region, soft
+from samm.method.regions import apart, blur, median, rise
 from samm.networks.ops import area_resize, scaled
 
 __all__ = ["changes_hair", "focus", "parted", "placed"]
@@ -37,6 +40,8 @@ SPARED = {
     **dict.fromkeys(("age", "gender"), (GAZE, WHOLE_MOUTH, NECK)),
     **dict.fromkeys(("makeup", "skin", "eyebrows", "bangs"), (GAZE,)),
 }
+AROUND_EYES = {"eyes_open", "eyebrows", "makeup", "skin"}  # these change areas there, beside glasses
+LENS_PX = 5  # half width of what is wider than a frame
 SPARED_PX = {GAZE: 2.5, WHOLE_MOUTH: 5.0, NECK: 4.0}  # deviations of their soft outlines
 
 
@@ -73,6 +78,8 @@ def focus(
     """
     if not attributes:
         return after_pm1
+    if attributes.get("glasses", 0) > 0 and not attributes.keys() & AROUND_EYES:
+        after_pm1 = _untinted(before_pm1, after_pm1)
     place = torch.zeros(1, 1, WORK_SIZE, WORK_SIZE)
     # Several attributes may be of one place, and that of hair takes a while to find.
     for region, spared in {(REGIONS.get(n, HEAD), _spared(n, s)) for n, s in attributes.items()}:
@@ -91,6 +98,16 @@ def focus(
 def _spared(name: str, strength: float) -> tuple[Region, ...]:
     """Tell what an attribute leaves alone; glasses only where they are put on, as the eyes appear without."""
     return (GAZE,) if name == "glasses" and strength > 0 else SPARED.get(name, ())
+
+
+def _untinted(before_pm1: Tensor, after_pm1: Tensor) -> Tensor:
+    """Take the tint of the lenses out of glasses that are put on."""
+    within = soft(GLASSES, WORK_SIZE, SPARED_PX[GAZE])
+    rows, columns = (within[0, 0].amax(dim).nonzero()[:, 0] for dim in (1, 0))
+    box = (..., slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1))
+    tint = torch.zeros(1, 3, WORK_SIZE, WORK_SIZE)
+    tint[box] = median(area_resize(after_pm1 - before_pm1, WORK_SIZE)[box], LENS_PX)
+    return after_pm1 - scaled(tint * within, after_pm1.shape[-1])
 
 
 def _hair(before_pm1: Tensor, after_pm1: Tensor, hairless: Hairless | None) -> Tensor:

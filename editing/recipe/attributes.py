@@ -102,7 +102,7 @@ ATTRIBUTES: dict[str, Attribute] = {
         Attribute(
             "gender", "Feminine to masculine", "feminine to masculine", "male", ("age",), safe=(-2.5, 3.0)
         ),
-        Attribute("glasses", "Glasses", "without to with", "eyeglasses", ("age", "gender"), safe=(-2.5, 2.0)),
+        Attribute("glasses", "Glasses", "without to with", "eyeglasses", ("age", "gender"), safe=(-2.5, 2.5)),
         Attribute("beard", "Beard", "shaved to bearded", "-no_beard", ("gender", "age"), safe=(-2.5, 2.0)),
         Attribute("mouth_open", "Mouth", "closed to open", "mouth_slightly_open", ("smile",)),
         Attribute("eyes_open", "Eyes", "narrow to wide open", "-narrow_eyes", ("smile",)),

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from samm.networks.ops import area_resize
 
-__all__ = ["apart", "blur", "close", "open_", "rise", "spread", "widen"]
+__all__ = ["apart", "blur", "close", "median", "open_", "rise", "spread", "widen"]
 
 _CHECK_EVERY = 8  # steps of a reconstruction between two looks whether it has ended
 
@@ -41,6 +41,12 @@ def blur(x: Tensor, sigma_px: float) -> Tensor:
     row = taps.expand(channels, 1, 1, -1)
     x = F.pad(x, (reach,) * 4, mode="replicate")
     return F.conv2d(F.conv2d(x, row, groups=channels), row.transpose(2, 3), groups=channels)
+
+
+def median(x: Tensor, px: int) -> Tensor:
+    """Take the median of the square of 2·px + 1 pixels about each place of (1, C, H, W)."""
+    padded = F.pad(x, (px,) * 4, mode="replicate").transpose(0, 1)
+    return F.unfold(padded, 2 * px + 1).median(1).values.view(x.shape)
 
 
 def widen(mask: Tensor, px: int) -> Tensor:

@@ -84,3 +84,18 @@ def test_only_glasses_that_are_put_on_leave_the_eyes(generator_rng):
     assert torch.allclose(off, after[..., EYE[0], EYE[1]], atol=0.05)
     both = focus(before, after, {"glasses": 2.0, "eyes_open": 1.0})[..., EYE[0], EYE[1]]
     assert torch.allclose(both, off, atol=0.05)
+
+
+def test_glasses_that_are_put_on_are_frames_without_a_tint():
+    before = torch.zeros(1, 3, 256, 256)
+    after = before.clone()
+    after[..., 105:150, 70:120] = 0.4  # a shining lens
+    after[..., 105:109, 70:120] = after[..., 146:150, 70:120] = -0.8  # and its frame
+    on, more = (
+        focus(before, after, attributes) for attributes in ({"glasses": 2.0}, {"glasses": 2.0, "smile": 1.0})
+    )
+    assert on[..., 136:142, 80:110].abs().max() < 0.1  # below the eye, which is left alone anyway
+    assert on[..., 147:149, 80:110].max() < -0.4
+    assert (on - more)[..., 136:142, 80:110].abs().max() < 0.1  # a smile beside them changes nothing of that
+    off = focus(before, after, {"glasses": -2.0})
+    assert off[..., 136:142, 80:110].min() > 0.3

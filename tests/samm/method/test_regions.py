@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from samm.method.regions import close, open_, widen
+from samm.method.regions import close, median, open_, widen
 
 
 @pytest.mark.parametrize("px", [0, 1, 2, 5])
@@ -12,6 +12,15 @@ def test_widening_is_a_maximum_over_a_square(px, generator_rng):
     mask = torch.rand(2, 3, 33, 48, generator=generator_rng)
     assert torch.equal(widen(mask, px), F.max_pool2d(mask, 2 * px + 1, 1, px))
     assert torch.equal(widen(-mask, px), F.max_pool2d(-mask, 2 * px + 1, 1, px))  # an outline moved inward
+
+
+def test_a_median_drops_lines_and_keeps_areas():
+    picture = torch.zeros(1, 2, 40, 40)
+    picture[:, 0, :, 20:] = 0.5  # an area
+    picture[:, 1, 10:12] = picture[:, 1, :, 30:32] = -0.8  # lines
+    smooth = median(picture, 4)
+    assert torch.equal(smooth[:, 0], picture[:, 0])
+    assert not smooth[:, 1].any()
 
 
 def test_opening_drops_what_is_too_small_and_keeps_every_other_outline():
