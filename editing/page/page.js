@@ -138,6 +138,10 @@
     asked = [range, target === range && range.value];
     rest = setTimeout(release, 500);
   });
+  // The next key goes on from there, too.
+  document.addEventListener("keydown", ({ target }) => {
+    if (asked?.[1] && asked[0] === target) target.value = asked[1];
+  });
 
   const compares = (event) =>
     (event.key.toLowerCase() === "b" && !event.ctrlKey && !event.metaKey && !event.altKey) ||

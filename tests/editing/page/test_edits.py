@@ -109,6 +109,18 @@ def test_five_arrow_keys_on_age_make_half_a_step_and_another_picture_in_three_se
     assert np.array_equal(before, picture(inverted))
 
 
+def test_a_key_goes_on_from_what_was_asked_though_an_answer_has_set_the_slider_back(inverted):
+    age = slider(inverted, "age")
+    expect(age).to_be_enabled(timeout=WAIT_MS)
+    age.press("ArrowRight")
+    age.evaluate("range => { range.value = 0 }")
+    age.press("ArrowRight")
+    expect(inverted.locator(STAGE)).to_have_attribute(
+        "alt", "Edited portrait: age +0.2", timeout=3000 * slowness()
+    )
+    assert age.input_value() == "0.2"
+
+
 def test_a_drag_over_25_steps_ends_on_the_shown_value_with_few_full_drawings_and_one_step(inverted):
     asked, steps = [], inverted.locator("#history button.thumbnail-item").count()
     inverted.on(
