@@ -111,9 +111,9 @@ def smoothing(younger: float, photo_pm1: Tensor) -> Tensor | None:
 
 def glasses_chance(photo_pm1: Tensor) -> float:
     """Tell by the scorer whether a face's crop (1, 3, S, S) has glasses, 0…1."""
-    from editing.moves.scorer import photo_scores, signed  # torchvision takes a second
+    from editing.moves.scorer import chance  # torchvision takes a second
 
-    return float(rise(signed(photo_scores(photo_pm1), "eyeglasses").sigmoid(), WORN))
+    return float(rise(chance(photo_pm1, "eyeglasses"), WORN))
 
 
 def _fine(picture: Tensor) -> Tensor:

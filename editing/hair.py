@@ -57,9 +57,9 @@ def hairless_in(inversion: Inversion) -> Hairless:
 
 def bald_chance(photo_pm1: Tensor) -> float:
     """Give the scorer's probability of a bald head on a face's crop (1, 3, S, S)."""
-    from editing.moves.scorer import photo_scores, signed  # torchvision takes a second
+    from editing.moves.scorer import chance  # torchvision takes a second
 
-    return float(signed(photo_scores(photo_pm1), "bald").sigmoid())
+    return float(chance(photo_pm1, "bald"))
 
 
 def bare(photo_pm1: Tensor, bald: float) -> Tensor:

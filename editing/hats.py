@@ -70,7 +70,9 @@ def _hat(inversion: Inversion, parts: dict[str, Tensor]) -> Tensor:
 
 def worn(inversion: Inversion, parts: dict[str, Tensor]) -> float:
     """Tell whether a hat is worn, 0…1, by an inversion and its `parts_of`."""
-    seen = rise(_score(inversion.photo_pm1), SCORE) * rise(_said(inversion.photo_pm1), SAID)
+    from editing.moves.scorer import chance  # torchvision takes a second
+
+    seen = rise(chance(inversion.photo_pm1, "wearing_hat"), SCORE) * rise(_said(inversion.photo_pm1), SAID)
     return float(seen.maximum(rise(crown_kept(inversion, parts), KEPT)))
 
 
@@ -86,12 +88,6 @@ def prepare() -> None:
 
     shared_scorer(torch.device("cpu"))
     _phrases()
-
-
-def _score(photo_pm1: Tensor) -> Tensor:
-    from editing.moves.scorer import photo_scores, signed
-
-    return signed(photo_scores(photo_pm1), "wearing_hat").sigmoid()
 
 
 @torch.inference_mode()

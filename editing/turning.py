@@ -95,7 +95,7 @@ def _bounded(flow: Tensor) -> Tensor:
     """Shorten a flow that would stretch something too far, as an ear that ends beside what stays."""
     px = flow.shape[-1] / 2
     stretch = max(-float((px * flow[:, i]).diff(dim=2 - i).min()) for i in (0, 1))
-    return flow * min(1.0, STRETCH / max(stretch, 1e-6))
+    return flow / max(1.0, stretch / STRETCH)
 
 
 def turned(picture: Tensor, flow: Tensor) -> Tensor:

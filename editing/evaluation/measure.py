@@ -106,8 +106,8 @@ def _attributes_seen(edited: Edited, recipe: Recipe, judges: Judges) -> dict[str
     identity, scores = judges.of_faces
     before = edited.before
     shown = scores([before.photo_u8, before.blended, edited.after.blended])
-    drawn = scores([before.aligned, edited.after.aligned])
-    bare = scores([_with_hat(picture, before) for picture in (before.aligned, edited.after.aligned)])
+    pictures = (before.aligned, edited.after.aligned)
+    drawn = scores([*pictures, *(_with_hat(picture, before) for picture in pictures)])
     wanted = recipe.attributes
     others = {a.score for a in ATTRIBUTES.values()} - {ATTRIBUTES[name].score for name in wanted}
     leaks = [abs((signed(shown, score)[2] - signed(shown, score)[1]).item()) for score in sorted(others)]
@@ -117,7 +117,7 @@ def _attributes_seen(edited: Edited, recipe: Recipe, judges: Judges) -> dict[str
         "target": wanted_change(shown, wanted, 1, 2),
         "target_photo": wanted_change(shown, wanted, 0, 2),
         "target_drawn": wanted_change(drawn, wanted, 0, 1),
-        "target_open": wanted_change(bare, wanted, 0, 1),
+        "target_open": wanted_change(drawn, wanted, 2, 3),
         "leak": fmean(leaks),
         "years": (age[1] - age[0]).item(),
     }

@@ -27,6 +27,7 @@ __all__ = [
     "SCORES",
     "YES_NO",
     "Scorer",
+    "chance",
     "load_scorer",
     "photo_scores",
     "probabilities",
@@ -99,6 +100,11 @@ def photo_scores(photo_pm1: Tensor) -> Tensor:
     if photo_pm1 not in _SCORED:
         _SCORED[photo_pm1] = shared_scorer(photo_pm1.device)(photo_pm1)
     return _SCORED[photo_pm1]
+
+
+def chance(photo_pm1: Tensor, name: str) -> Tensor:
+    """Give the probability (N,) of a yes-or-no score of crops, looked at as by `photo_scores`."""
+    return signed(photo_scores(photo_pm1), name).sigmoid()
 
 
 def signed(scores: Tensor, name: str) -> Tensor:

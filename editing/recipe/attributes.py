@@ -123,12 +123,7 @@ ATTRIBUTES: dict[str, Attribute] = {
         Attribute("bald", "Baldness", "more hair to bald", "bald", ("gender", "age"), more=True),
         Attribute("wavy_hair", "Wavy hair", "straight to wavy", "wavy_hair", ("gender",), more=True),
         Attribute(
-            "lipstick",
-            "Lipstick",
-            "bare to red lips",
-            "wearing_lipstick",
-            ("gender", "age"),
-            more=True,
+            "lipstick", "Lipstick", "bare to red lips", "wearing_lipstick", ("gender", "age"), more=True
         ),
         Attribute("eyebrows", "Eyebrows", "thin to bushy", "bushy_eyebrows", ("gender", "age"), more=True),
         Attribute("skin", "Skin tone", "darker to lighter", "skin_lightness", (), more=True),

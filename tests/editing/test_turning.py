@@ -8,7 +8,7 @@ import torch
 
 from editing.edit import edit, edit_all
 from editing.recipe.recipe import Recipe
-from editing.turning import FINE, head_flow, split, still, turned
+from editing.turning import FINE, STRETCH, _bounded, head_flow, split, still, turned
 from samm.pixels import to_pm1
 
 TURN = Recipe({"yaw": 1.5})
@@ -27,6 +27,18 @@ def test_no_flow_leaves_every_pixel():
     flow = torch.zeros(1, 2, FINE, FINE)
     assert torch.equal(turned(picture, flow), picture)
     assert still(flow, 64).min() == 1
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_nothing_is_stretched_beyond_its_limit(axis):
+    ramp = torch.linspace(1, 0, 9) * (2 / FINE) * 8  # a pixel of way less with each pixel
+    flow = torch.zeros(1, 2, FINE, FINE)
+    flow[:, axis] = torch.cat([ramp[:1].expand(40), ramp, torch.zeros(FINE - 49)])
+    flow = flow if axis == 0 else flow.mT
+    bounded = _bounded(flow)
+    assert torch.allclose(bounded, STRETCH * flow)
+    assert torch.equal(_bounded(0.5 * flow), 0.5 * flow)
+    assert torch.equal(_bounded(-0.5 * flow), -0.5 * flow)
 
 
 def test_a_flow_says_where_each_pixel_comes_from():
